@@ -23,7 +23,14 @@ class ResourceError(Exception):
     """What is wrong with which object, and what to do; shown to the user as it is."""
 
 
-class MissingLibrary(ResourceError):
+class NotInstalled(ResourceError):
+    """The system itself is not there yet (no package, no configuration), so none of its objects exist.
+
+    Check mode on a bare node predicts from that; a real run fails with the message.
+    """
+
+
+class MissingLibrary(NotInstalled):
     """A binding that the node lacks."""
 
     def __init__(self, library: str, package: str, error: Exception) -> None:
@@ -163,12 +170,23 @@ def make_plans(
     return normal, plans
 
 
+def read_current(resource: Resource, items: list[Object], check_mode: bool) -> dict[str, Object]:
+    """What is there; nothing, where check mode meets a node on which the system itself is not installed yet."""
+    try:
+        resource.open()
+        return resource.read(items)
+    except NotInstalled:
+        if not check_mode:
+            raise
+        return {}
+
+
 def converge(resource: Resource, items: list[Object], check_mode: bool) -> Object:
-    """Read, plan everything, then apply; return what Ansible shows."""
+    """Open, read, plan everything, then apply; return what Ansible shows."""
     wanted = {resource.identity(item): item for item in items}
     if len(wanted) < len(items):
         raise ResourceError(f"{resource.plural}: an object is given more than once; give each {resource.key} once.")
-    current = resource.read(items)
+    current = read_current(resource, items, check_mode)
     normal, plans = make_plans(resource, wanted, current)
     todo = [name for name in wanted if plans[name]]
     after: dict[str, Object | None] = dict(current)
@@ -204,7 +222,6 @@ def run(resource: type[Resource], options: Object, common: Object | None = None,
     thing = resource(module.params)
     try:
         try:
-            thing.open()
             outcome = converge(thing, wanted_objects(module.params, plural, set(options)), module.check_mode)
         finally:
             thing.close()
