@@ -230,11 +230,12 @@ def run(resource: type[Resource], options: Object, common: Object | None = None,
     module.exit_json(**outcome)
 
 
-def run_info(resource: type[Resource], common: Object | None = None) -> None:
-    """The `main()` of an `_info` module: all objects, or those called `name` (one or a list)."""
+def run_info(resource: type[Resource], common: Object | None = None, *, required: bool = False) -> None:
+    """The `main()` of an `_info` module: all objects, or those called `name` (one or a list; `required`: not all)."""
     key = resource.key
     module = AnsibleModule(
-        argument_spec={key: {"type": "list", "elements": "str"}, **(common or {})}, supports_check_mode=True
+        argument_spec={key: {"type": "list", "elements": "str", "required": required}, **(common or {})},
+        supports_check_mode=True,
     )
     names = module.params[key]
     thing = resource(module.params)
