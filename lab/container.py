@@ -1,0 +1,242 @@
+"""Driver ``container``: a node is a systemd-nspawn container on an overlay of the stock root file system.
+
+The overlay is mounted on the host, so it outlives the container: a killed node starts again with its files.
+It is mounted ``volatile`` (no syncs reach the disk), which is safe as long as the host itself does not crash.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import host
+import network
+import rootfs
+from plan import Node, Plan
+
+STOP_SECONDS = 20.0
+KILL_SECONDS = 10.0
+
+ENVIRONMENT = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "SYSTEMD_SECCOMP": "0"}
+# One limit per user, and root runs every node's systemd, libvirt and Ceph.
+INOTIFY_INSTANCES = 4096
+AIO_REQUESTS = 1048576
+
+
+def _cgroup_root() -> Path:
+    """Where the unified cgroup hierarchy is mounted: /sys/fs/cgroup, or below it on a host with cgroup v1."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split()
+        if fields[fields.index("-") + 1] == "cgroup2":
+            return Path(fields[4])
+    raise host.LabError("this machine has no cgroup v2 hierarchy mounted; systemd in the nodes needs one")
+
+
+def _raise_limit(name: str, least: int) -> None:
+    path = Path("/proc/sys", name)
+    if int(path.read_text()) < least:
+        path.write_text(str(least))
+
+
+class ContainerDriver:
+    """Makes, starts, stops and removes the nodes of one lab. Every method may be repeated."""
+
+    def __init__(self, plan: Plan, state: Path, release: str, disk_size: str) -> None:
+        self.plan = plan
+        self.state = state
+        self.release = release
+        self.disk_size = disk_size
+        self.cgroup = _cgroup_root() / "cairn-lab" / plan.lab_id
+
+    def directory(self, node: Node) -> Path:
+        """All files of a node."""
+        return self.state / "nodes" / node.name
+
+    # -- making and removing
+
+    def create(self, gateway: ipaddress.IPv4Address) -> None:
+        """Disks and root file systems of all nodes; nothing runs yet."""
+        lower = rootfs.ensure(self.release)
+        _raise_limit("fs/inotify/max_user_instances", INOTIFY_INSTANCES)
+        _raise_limit("fs/aio-max-nr", AIO_REQUESTS)
+        for place, node in enumerate(self.plan.nodes):
+            directory = self.directory(node)
+            for name in ("upper", "work", "root", "disks"):
+                (directory / name).mkdir(parents=True)
+            rootfs.link_packages(rootfs.pool(self.release), directory / "archives")
+            layers = f"lowerdir={lower},upperdir={directory}/upper,workdir={directory}/work,volatile"
+            host.run("mount", "-t", "overlay", f"cairn-lab-{self.plan.lab_id}", "-o", layers, directory / "root")
+            loops = [self._disk(directory / "disks" / str(n)) for n, _ in enumerate(node.disks)]
+            self._configure(node, gateway, loops)
+            self._write_spec(place, node, loops)
+
+    def _disk(self, path: Path) -> str:
+        host.run("truncate", "--size", self.disk_size, path)
+        return host.run("losetup", "--find", "--show", path).strip()
+
+    def _configure(self, node: Node, gateway: ipaddress.IPv4Address, loops: list[str]) -> None:
+        """What an installer asks for: name, address, name server, root's key; and the names of the disks."""
+        root = self.directory(node) / "root"
+        links = [f"L {disk} - - - - {loop}\n" for disk, loop in zip(node.disks, loops, strict=True)]
+        files = {
+            "etc/hostname": f"{node.name}\n",
+            "etc/hosts": f"127.0.0.1\tlocalhost\n127.0.1.1\t{node.name}\n::1\tlocalhost ip6-localhost ip6-loopback\n",
+            "etc/machine-id": f"{uuid.uuid5(uuid.NAMESPACE_OID, self.plan.lab_id + node.name).hex}\n",
+            "etc/resolv.conf": host.resolver(),
+            "etc/network/interfaces": _interfaces(node, gateway),
+            "etc/tmpfiles.d/lab-disks.conf": "".join(links),
+            "root/.ssh/authorized_keys": host.ssh_key().with_suffix(".pub").read_text(),
+        }
+        for name, text in files.items():
+            path = root / name
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            path.write_text(text)
+        for kind in ("ed25519", "ecdsa"):
+            key = root / f"etc/ssh/ssh_host_{kind}_key"
+            host.run("ssh-keygen", "-q", "-t", kind, "-N", "", "-C", f"root@{node.name}", "-f", key)
+
+    def _write_spec(self, place: int, node: Node, loops: list[str]) -> None:
+        directory = self.directory(node)
+        nics = [
+            {
+                "name": nic.name,
+                "segment": nic.segment,
+                "veth": network.veth(self.plan, place, number),
+                "bridge": network.bridge(self.plan, nic.segment),
+            }
+            for number, nic in enumerate(node.nics)
+        ]
+        command = ["systemd-nspawn", "--quiet", "--settings=no", "--boot", "--register=no", "--keep-unit"]
+        command += [f"--directory={directory}/root", f"--machine=lab-{self.plan.lab_id}-{place}"]
+        command += [f"--hostname={node.name}", "--resolv-conf=off", "--timezone=off", "--link-journal=no"]
+        command += ["--capability=all", "--system-call-filter=@raw-io @mount bpf", "--console=pipe"]
+        command += [f"--bind={device}" for device in [*loops, "/dev/net/tun"]]
+        command += [f"--bind={directory}/archives:/var/cache/apt/archives"]
+        command += [f"--network-veth-extra={nic['veth']}:{nic['name']}" for nic in nics]
+        spec = {"command": command, "environment": ENVIRONMENT, "nics": nics, "cgroup": str(self.cgroup / node.name)}
+        (directory / "node.json").write_text(json.dumps(spec, indent=1))
+
+    def remove(self) -> None:
+        """Kill what still runs and remove mounts, loop devices and files, from a whole or a half-made lab."""
+        if self.cgroup.exists():
+            for group in self.cgroup.iterdir():
+                if group.is_dir():
+                    _kill(group)
+            _remove_cgroups(self.cgroup)
+        for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
+            mount_point = Path(line.split()[4].encode().decode("unicode_escape"))
+            if mount_point.is_relative_to(self.state):
+                host.run("umount", "--lazy", mount_point)
+        for loop in host.run_json("losetup", "--json", "--list").get("loopdevices", []) if _loops_exist() else []:
+            if Path(loop["back-file"].removesuffix(" (deleted)")).is_relative_to(self.state):
+                host.run("losetup", "--detach", loop["name"])
+        self.harvest()
+        for path in Path("/run/systemd/nspawn").glob(f"*/lab-{self.plan.lab_id}-*"):
+            shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(self.state, ignore_errors=True)
+
+    def harvest(self) -> None:
+        """Keep the packages that the nodes have downloaded."""
+        for archives in self.state.glob("nodes/*/archives"):
+            rootfs.link_packages(archives, rootfs.pool(self.release))
+
+    # -- running
+
+    def running(self, node: Node) -> bool:
+        """Whether any process of the node is alive."""
+        events = self.cgroup / node.name / "cgroup.events"
+        return events.exists() and "populated 1" in events.read_text()
+
+    def start(self, node: Node) -> None:
+        """Boot a node that is off."""
+        if self.running(node):
+            return
+        directory = self.directory(node)
+        (self.cgroup / node.name).mkdir(parents=True, exist_ok=True)
+        with (directory / "console.log").open("ab") as console:
+            process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("supervisor.py")), str(directory)],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+                cwd="/",
+            )
+        (directory / "supervisor.pid").write_text(str(process.pid))
+        while process.poll() is None and not self.running(node):
+            time.sleep(0.02)
+
+    def stop(self, nodes: list[Node]) -> None:
+        """Power off in order; what has not ended after STOP_SECONDS is killed."""
+        for node in nodes:
+            supervisor = int((self.directory(node) / "supervisor.pid").read_text())
+            if self.running(node) and _in_cgroup(supervisor, self.cgroup / node.name):
+                os.kill(supervisor, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline and any(self.running(node) for node in nodes):
+            time.sleep(0.1)
+        self.kill(nodes)
+
+    def kill(self, nodes: list[Node]) -> None:
+        """Power cut: every process of the nodes gets SIGKILL at once."""
+        for node in nodes:
+            _kill(self.cgroup / node.name)
+
+    def connect(self, node: Node, segments: set[str], connected: bool) -> None:
+        """Pull or plug the node's cables of some segments; they stay so when the node reboots."""
+        directory = self.directory(node)
+        marker = directory / "unplugged"
+        unplugged = set(marker.read_text().split()) if marker.exists() else set()
+        unplugged = unplugged - segments if connected else unplugged | segments
+        marker.write_text("\n".join(sorted(unplugged)))
+        for nic in json.loads((directory / "node.json").read_text())["nics"]:
+            if nic["segment"] in segments and Path("/sys/class/net", nic["veth"]).exists():
+                network.plug(nic["veth"], nic["bridge"], connected)
+
+    def unplugged(self, node: Node) -> list[str]:
+        """Segments whose cable is out."""
+        marker = self.directory(node) / "unplugged"
+        return marker.read_text().split() if marker.exists() else []
+
+
+def _interfaces(node: Node, gateway: ipaddress.IPv4Address) -> str:
+    """/etc/network/interfaces as Debian's installer writes it for a static address."""
+    nic = node.nics[0].name
+    return (
+        "source /etc/network/interfaces.d/*\n\nauto lo\niface lo inet loopback\n\n"
+        f"auto {nic}\niface {nic} inet static\n\taddress {node.address}\n\tgateway {gateway}\n"
+    )
+
+
+def _loops_exist() -> bool:
+    return bool(host.run("losetup", "--list", "--noheadings").strip())
+
+
+def _in_cgroup(pid: int, group: Path) -> bool:
+    return str(pid) in (group / "cgroup.procs").read_text().split()
+
+
+def _kill(group: Path) -> None:
+    """SIGKILL all processes of a cgroup and its children, and wait until they are gone (cgroups(7), Linux 5.14)."""
+    if not group.exists():
+        return
+    (group / "cgroup.kill").write_text("1")
+    deadline = time.monotonic() + KILL_SECONDS
+    while "populated 1" in (group / "cgroup.events").read_text():
+        if time.monotonic() > deadline:
+            raise host.LabError(f"processes in {group} survive SIGKILL; look for a device that hangs")
+        time.sleep(0.02)
+
+
+def _remove_cgroups(top: Path) -> None:
+    for directory, _, _ in os.walk(top, topdown=False):
+        Path(directory).rmdir()

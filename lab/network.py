@@ -1,0 +1,103 @@
+"""A lab's links on the host: one bridge per segment, and a way out for the management segment.
+
+Every interface of a lab starts with the lab's own prefix, so that removal needs no record of what was made.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from pathlib import Path
+
+from host import run, run_json
+from plan import MANAGEMENT, LabError, Plan, gateway, routes
+
+FAMILY = "lb"
+
+
+def prefix(lab: str) -> str:
+    """What the names of all interfaces of a lab start with (eight characters)."""
+    return FAMILY + lab
+
+
+def bridge(plan: Plan, segment: str) -> str:
+    """The host's bridge for a segment."""
+    return f"{prefix(plan.lab_id)}b{plan.segments.index(segment)}"
+
+
+def veth(plan: Plan, node: int, nic: int) -> str:
+    """The host's end of a node's NIC, by the places of both in the plan."""
+    return f"{prefix(plan.lab_id)}n{node}e{nic}"
+
+
+def _foreign(plan: Plan) -> set[ipaddress.IPv4Address]:
+    """Addresses of the management subnet that this machine has, or reaches, through other interfaces."""
+    found: set[ipaddress.IPv4Address] = set()
+    for link in run_json("ip", "-json", "-4", "address"):
+        for entry in link.get("addr_info", []):
+            if link["ifname"].startswith(prefix(plan.lab_id)) or "local" not in entry:
+                continue
+            interface = ipaddress.IPv4Interface(f"{entry['local']}/{entry['prefixlen']}")
+            if link["ifname"].startswith(FAMILY) and interface.network.overlaps(plan.subnet):
+                raise LabError(f"{plan.subnet} is used by another running lab; stop that one or choose other addresses")
+            found.add(interface.ip)
+    for route in run_json("ip", "-json", "-4", "route"):
+        if "gateway" in route:
+            found.add(ipaddress.IPv4Address(route["gateway"]))
+    for neighbour in run_json("ip", "-json", "-4", "neighbour"):
+        if not neighbour["dev"].startswith(FAMILY):
+            found.add(ipaddress.IPv4Address(neighbour["dst"]))
+    return {address for address in found if address in plan.subnet}
+
+
+def create(plan: Plan) -> ipaddress.IPv4Address:
+    """Bridges, routes and masquerade; returns the gateway's address."""
+    foreign = _foreign(plan)
+    address = gateway(plan, foreign)
+    for segment in plan.segments:
+        name = bridge(plan, segment)
+        run("ip", "link", "add", name, "type", "bridge", "stp_state", "0", "forward_delay", "0")
+        run("ip", "link", "set", name, "up")
+    uplink = bridge(plan, MANAGEMENT)
+    if foreign:
+        run("ip", "address", "add", f"{address}/32", "dev", uplink)
+        for part in routes(plan.subnet, foreign):
+            run("ip", "route", "add", str(part), "dev", uplink, "src", str(address))
+    else:
+        run("ip", "address", "add", f"{address}/{plan.subnet.prefixlen}", "dev", uplink)
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    run("nft", "-f", "-", stdin=_ruleset(plan))
+    return address
+
+
+def _table(lab: str) -> str:
+    return f"cairn_lab_{lab}"
+
+
+def _ruleset(plan: Plan) -> str:
+    return f"""table ip {_table(plan.lab_id)} {{
+    chain postrouting {{
+        type nat hook postrouting priority srcnat;
+        ip saddr {plan.subnet} oifname != "{prefix(plan.lab_id)}*" masquerade
+    }}
+}}
+"""
+
+
+def remove(lab: str) -> None:
+    """Remove every interface and the table of a lab; nothing to do is fine."""
+    for link in links(lab):
+        run("ip", "link", "delete", link)
+    tables = json.loads(run("nft", "-j", "list", "tables"))["nftables"]
+    if any(entry.get("table", {}).get("name") == _table(lab) for entry in tables):
+        run("nft", "delete", "table", "ip", _table(lab))
+
+
+def links(lab: str) -> list[str]:
+    """All interfaces of a lab that exist on the host."""
+    return [link["ifname"] for link in run_json("ip", "-json", "link") if link["ifname"].startswith(prefix(lab))]
+
+
+def plug(name: str, master: str, connected: bool) -> None:
+    """Put a host-side veth on its bridge, with the cable in or out."""
+    run("ip", "link", "set", name, "master", master, "up" if connected else "down")

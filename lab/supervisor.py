@@ -1,0 +1,56 @@
+"""Runs one container until it is powered off: starts systemd-nspawn, plugs in its veths, and again on reboot.
+
+Started by container.py as a process of its own, with the node's directory as its argument.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import network
+
+REBOOTED = 133  # EXIT_FORCE_RESTART: what systemd-nspawn --keep-unit returns when its payload reboots
+PLUG_TIMEOUT = 20.0
+
+
+def plug_all(nics: list[dict[str, str]], unplugged: Path, process: subprocess.Popen[bytes]) -> None:
+    """Attach the veths as systemd-nspawn makes them; segments named in ``unplugged`` keep their cable out."""
+    out = unplugged.read_text().split() if unplugged.exists() else []
+    deadline = time.monotonic() + PLUG_TIMEOUT
+    for nic in nics:
+        while not Path("/sys/class/net", nic["veth"]).exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                return
+            time.sleep(0.02)
+        network.plug(nic["veth"], nic["bridge"], nic["segment"] not in out)
+
+
+def supervise(directory: Path) -> int:
+    """Join the node's cgroup, then run the container; SIGTERM asks it to power off."""
+    spec: dict[str, Any] = json.loads((directory / "node.json").read_text())
+    Path(spec["cgroup"], "cgroup.procs").write_text(str(os.getpid()))
+    process: subprocess.Popen[bytes] | None = None
+
+    def power_off(_signal: int, _frame: FrameType | None) -> None:
+        if process:
+            process.terminate()
+
+    signal.signal(signal.SIGTERM, power_off)
+    while True:
+        process = subprocess.Popen(spec["command"], env={**os.environ, **spec["environment"]})
+        plug_all(spec["nics"], directory / "unplugged", process)
+        code = process.wait()
+        if code != REBOOTED:
+            return code
+
+
+if __name__ == "__main__":
+    sys.exit(supervise(Path(sys.argv[1])))
