@@ -1,0 +1,96 @@
+# cairn.hci: "make" lists what can be done.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := build/venv
+INVENTORY ?= inventories/lab/hosts
+LAB := python3 lab/lab.py
+PLAYBOOK := ansible-playbook -i $(INVENTORY)
+APT := $(if $(filter root,$(shell id -un)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=300
+GET_PIP := ~/.ansible/test/cache/get_pip_24_2.py
+ARTIFACT := build/sanity/ansible_collections/cairn/hci
+OURS := $(wildcard benchmarks docs lab molecule tests)
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help venv lab nodes guest-image demo test lint types units sanity molecule bench docs pins clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##### A cluster on this machine
+
+demo: venv ## three nodes on this machine, a cluster on them, virtual machines on the cluster
+	$(MAKE) lab
+	$(PLAYBOOK) playbooks/site.yml
+	$(PLAYBOOK) playbooks/status.yml
+
+lab: venv ## only the lab: three stock nodes and a guest image
+	$(MAKE) -j2 nodes guest-image
+
+nodes: venv
+	$(LAB) up -i $(INVENTORY)
+
+guest-image: venv
+	$(LAB) guest-image -i $(INVENTORY)
+
+clean: venv ## remove the lab, and nothing else
+	$(LAB) down -i $(INVENTORY)
+
+##### Tests
+
+test: lint types units sanity molecule ## all that a change must pass, the fast checks first
+
+lint: venv ## ruff, ansible-lint (production), generated pages
+	ruff check
+	ruff format --check
+	python docs/generate.py --check
+	ansible-lint
+
+types: venv ## mypy
+	mypy -p ansible_collections.cairn.hci.plugins
+	mypy $(OURS)
+
+units: venv ## pytest tests/unit
+	pytest
+
+# ansible-test works only in a git repository below ansible_collections, so it tests what is shipped. It would download pip,
+# unless a file of that name is there; Python has pip in ensurepip.
+sanity: venv ## ansible-test sanity on the built artifact
+	rm -rf build/sanity
+	mkdir -p $(ARTIFACT) ~/.ansible/test/cache
+	ansible-galaxy collection build --output-path build/sanity
+	tar -xzf build/sanity/cairn-hci-*.tar.gz -C $(ARTIFACT)
+	git -C $(ARTIFACT) init -q
+	git -C $(ARTIFACT) add -A
+	[ -e $(GET_PIP) ] || printf 'import ensurepip\nensurepip.bootstrap()\n' > $(GET_PIP)
+	cd $(ARTIFACT) && ansible-test sanity --skip-test pslint --python $$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+molecule: venv ## a lab of its own: converge, idempotence, verify
+	molecule test --all
+
+##### Upkeep
+
+bench: $(patsubst benchmarks/%.py,bench-%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))) ## all benchmarks; bench-NAME runs one
+
+bench-%: venv
+	python benchmarks/$*.py
+
+docs: venv ## write the generated pages
+	python docs/generate.py
+
+pins: venv ## newest versions of the tools of requirements-dev.in
+	uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command "make pins" \
+	  requirements-dev.in -o requirements-dev.txt
+
+##### Python is Debian's own, for it has the binding of libvirt
+
+venv: $(VENV)/.stamp ## ansible and the tools, in build/venv
+
+$(VENV)/.stamp: requirements-dev.txt
+	/usr/bin/python3 -c 'import ensurepip, libvirt' || { $(APT) update && $(APT) install --no-install-recommends python3-venv python3-libvirt; }
+	/usr/bin/python3 -m venv --clear --system-site-packages $(VENV)
+	pip install -q "$$(grep ^uv== $<)"
+	uv pip install -q -r $< || pip install -q -r $<
+	touch $@
