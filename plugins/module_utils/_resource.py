@@ -118,6 +118,11 @@ class Resource:
         """Carry out the plan of one object; safe to run again when it was interrupted."""
         raise NotImplementedError
 
+    def apply_all(self, work: list[tuple[Object | None, Object, list[Change]]]) -> None:
+        """Carry out the plans of all objects that change; for kinds that gain from working in parallel or in an order."""
+        for current, wanted, changes in work:
+            self.apply(current, wanted, changes)
+
 
 def result(found: Object | None, item: Object, key: str, changes: list[Change]) -> Object:
     """One object of the return value: what is there now, and what was changed."""
@@ -193,8 +198,7 @@ def converge(resource: Resource, items: list[Object], check_mode: bool) -> Objec
     if check_mode:
         after |= {name: predict(current.get(name), plans[name]) for name in todo}
     elif todo:
-        for name in todo:
-            resource.apply(current.get(name), normal[name], plans[name])
+        resource.apply_all([(current.get(name), normal[name], plans[name]) for name in todo])
         found = resource.read([wanted[name] for name in todo])
         after |= {name: found.get(name) for name in todo}
     return {
