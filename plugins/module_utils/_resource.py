@@ -119,7 +119,7 @@ class Resource:
         raise NotImplementedError
 
     def apply_all(self, work: list[tuple[Object | None, Object, list[Change]]]) -> None:
-        """Carry out the plans of all objects that change; for kinds that gain from working in parallel or in an order."""
+        """Carry out the plans of all objects that change; override it to work in parallel or in an order."""
         for current, wanted, changes in work:
             self.apply(current, wanted, changes)
 
