@@ -1,0 +1,32 @@
+# Copyright (c) 2026 The cairn.hci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters that turn facts of the cluster into text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
+from ansible_collections.cairn.hci.plugins.module_utils._status import ceph_problems, status, vm_problems
+
+
+def status_table(hostvars: Mapping[str, Object], groups: Mapping[str, list[str]]) -> str:
+    """The cluster as tables, from the facts that playbooks/status.yml gathered."""
+    nodes = {name: hostvars[name].get("cairn_node") for name in groups.get("nodes", [])}
+    answers = [hostvars[name].get("cairn_ceph") for name in nodes]
+    return "\n".join(status(nodes, next((a for a in answers if a), None), groups.get("vms", [])))
+
+
+def cluster_problems(plan: Object, ceph: Object, domains: Mapping[str, list[Object]]) -> list[str]:
+    """Sentences about what is not as the plan says."""
+    return ceph_problems(ceph) + vm_problems(plan["vms"], domains)
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"status_table": status_table, "cluster_problems": cluster_problems}

@@ -1,0 +1,123 @@
+# Copyright (c) 2026 The cairn.hci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an administrator wants to see of the cluster: tables, and sentences about what is not as it shall be. Pure.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
+
+
+def human(size: float) -> str:
+    """A size in bytes with three digits at the most, such as `7.9 GiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1024
+    return f"{size:.3g} TiB"
+
+
+def table(header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> list[str]:
+    """Columns as wide as what is in them, a blank line after the last row."""
+    texts = [header, *(tuple(str(cell) for cell in row) for row in rows)]
+    widths = [max(len(row[column]) for row in texts) for column in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in texts]
+    return [*lines, ""]
+
+
+def node_row(name: str, facts: Object | None, ceph: Object) -> tuple[object, ...]:
+    """One line of the table of nodes; `facts` is None for a node that does not answer."""
+    own = [osd for osd in ceph.get("osds", []) if osd["host"] == name]
+    monitor = "-" if name not in ceph.get("monitors", []) else "in quorum" if name in ceph["quorum"] else "OUT OF QUORUM"
+    managers = ceph.get("managers", [])
+    manager = "-" if name not in managers else "active" if managers[0] == name else "standby"
+    if facts is None:
+        return name, "DOES NOT ANSWER", "-", "-", monitor, manager, f"{sum(o['up'] for o in own)}/{len(own)} up", "-"
+    running = sum(domain["active"] for domain in facts["domains"])
+    return (
+        name,
+        "up",
+        facts["cpus"],
+        human(facts["memory"]),
+        monitor,
+        manager,
+        f"{sum(osd['up'] for osd in own)}/{len(own)} up",
+        f"{running}/{len(facts['domains'])} running",
+    )
+
+
+def vm_rows(nodes: Mapping[str, Object | None], wanted: Iterable[str]) -> list[tuple[object, ...]]:
+    """Every VM of the inventory and every domain of the nodes, sorted by name."""
+    rows: list[tuple[object, ...]] = []
+    found = set()
+    for node, facts in nodes.items():
+        for domain in (facts or {}).get("domains", []):
+            found.add(domain["name"])
+            state = "running" if domain["active"] else "stopped"
+            rows.append((domain["name"], node, state, domain["vcpus"], human(domain["memory"])))
+    rows += [(name, "-", "not defined", "-", "-") for name in wanted if name not in found]
+    return sorted(rows, key=lambda row: str(row[0]))
+
+
+def status(nodes: Mapping[str, Object | None], ceph: Object | None, wanted: Iterable[str]) -> list[str]:
+    """The whole cluster as lines of text. `ceph` is None when no monitor answers."""
+    known = ceph or {}
+    used = sum(osd["used"] for osd in known.get("osds", []))
+    size = sum(osd["size"] for osd in known.get("osds", []))
+    headline = f"Ceph {known['health']}, {human(used)} of {human(size)} used" if ceph else "Ceph DOES NOT ANSWER"
+    return [
+        headline,
+        *known.get("checks", []),
+        "",
+        *table(
+            ("NODE", "STATE", "CPUS", "MEMORY", "MONITOR", "MANAGER", "OSDS", "VMS"),
+            (node_row(name, facts, known) for name, facts in nodes.items()),
+        ),
+        *table(
+            ("OSD", "NODE", "CLASS", "STATE", "SIZE", "USED"),
+            (
+                (osd["id"], osd["host"], osd["class"], "up" if osd["up"] else "DOWN", human(osd["size"]), human(osd["used"]))
+                for osd in known.get("osds", [])
+            ),
+        ),
+        *table(
+            ("POOL", "COPIES", "STORED", "AVAILABLE"),
+            (
+                (pool["name"], f"{pool['size']} (at least {pool['min_size']})", human(pool["stored"]), human(pool["available"]))
+                for pool in known.get("pools", [])
+            ),
+        ),
+        *table(("VM", "NODE", "STATE", "VCPUS", "MEMORY"), vm_rows(nodes, wanted)),
+    ]
+
+
+def ceph_problems(ceph: Object) -> list[str]:
+    """What is wrong with the storage."""
+    problems = [] if ceph["health"] == "HEALTH_OK" else [f"Ceph says {ceph['health']}.", *ceph["checks"]]
+    problems += [f"The monitor of {name} is out of quorum." for name in ceph["monitors"] if name not in ceph["quorum"]]
+    problems += [f"osd.{osd['id']} on {osd['host']} is down." for osd in ceph["osds"] if not osd["up"]]
+    return problems
+
+
+def vm_problems(vms: Mapping[str, Object], domains: Mapping[str, list[Object]]) -> list[str]:
+    """Which VMs are not where and how the plan says. `domains` holds those of the nodes that were asked."""
+    problems = []
+    places: dict[str, dict[str, Object]] = {}
+    for node, found in domains.items():
+        for domain in found:
+            places.setdefault(domain["name"], {})[node] = domain
+    for name, vm in vms.items():
+        there = places.get(name, {})
+        if others := sorted(set(there) - ({vm["node"]} if vm["state"] == "present" else set())):
+            problems.append(f"{name} is defined on {', '.join(others)} where it shall not be.")
+        if vm["state"] == "absent" or vm["node"] not in domains:
+            continue
+        power = there.get(vm["node"], {}).get("power", "not defined")
+        if vm["power"] not in (None, power):
+            problems.append(f"{name} is {power} on {vm['node']}; it shall be {vm['power']}.")
+    return problems
