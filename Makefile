@@ -14,7 +14,7 @@ OURS := $(wildcard benchmarks docs lab molecule tests)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv lab nodes guest-image demo test lint types units sanity molecule bench docs pins clean
+.PHONY: help venv lab nodes guest-image demo test lint types units sanity molecule bench docs changelog pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ bench-%: venv
 
 docs: venv ## write the generated pages
 	python docs/generate.py
+
+changelog: venv ## gather changelogs/fragments, and new plugins, under the version of galaxy.yml
+	antsibull-changelog release --update-existing
 
 pins: venv ## newest versions of the tools of requirements-dev.in
 	uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command "make pins" \
