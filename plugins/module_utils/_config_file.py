@@ -43,7 +43,9 @@ def to_dict(path: str) -> Object | None:
     except OSError as error:
         raise ResourceError(f"{path} can't be read: {error.strerror}.") from error
     text = data.decode(errors="replace")
-    return {"path": path, "content": text, "sha256": digest(text), "mode": f"{status.st_mode & 0o7777:04o}"} | owners(status)
+    return {"path": path, "content": text, "sha256": digest(text), "mode": f"{status.st_mode & 0o7777:04o}"} | owners(
+        status
+    )
 
 
 def write(wanted: Object, text: str) -> None:
@@ -71,7 +73,7 @@ class ConfigFile(Resource):
     key = "path"
 
     def read(self, wanted: list[Object] | None) -> dict[str, Object]:
-        """Return the files that exist; with their text only where the task gives one to compare, so no secret is shown."""
+        """Return the files that exist; their text only where the task gives one to compare, so no secret shows."""
         found = {}
         for item in wanted or []:
             if (file := to_dict(item["path"])) is not None:

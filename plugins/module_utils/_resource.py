@@ -55,7 +55,9 @@ class Change:
 def create(wanted: Object, *, ignore: tuple[str, ...] = ("state",)) -> list[Change]:
     """The plan for an object that does not exist: every option that was given."""
     return [
-        Change(field, None, value, "create") for field, value in wanted.items() if value is not None and field not in ignore
+        Change(field, None, value, "create")
+        for field, value in wanted.items()
+        if value is not None and field not in ignore
     ]
 
 
@@ -127,7 +129,11 @@ class Resource:
 def result(found: Object | None, item: Object, key: str, changes: list[Change]) -> Object:
     """One object of the return value: what is there now, and what was changed."""
     restart = sorted({c.field for c in changes if c.restart})
-    entry = dict(found or {}) | {key: item[key], "state": "absent" if found is None else "present", "changed": bool(changes)}
+    entry = dict(found or {}) | {
+        key: item[key],
+        "state": "absent" if found is None else "present",
+        "changed": bool(changes),
+    }
     if restart:
         entry |= {"restart_required": True, "restart_fields": restart}
     return entry
@@ -146,7 +152,9 @@ def diff(plans: dict[str, list[Change]]) -> Object:
     """Ansible's diff: only the fields that change, by object."""
     changed = {name: changes for name, changes in plans.items() if changes}
     return {
-        "before": {name: {c.field: c.before for c in changes if c.before is not None} for name, changes in changed.items()},
+        "before": {
+            name: {c.field: c.before for c in changes if c.before is not None} for name, changes in changed.items()
+        },
         "after": {name: {c.field: c.after for c in changes} for name, changes in changed.items()},
     }
 
@@ -175,7 +183,7 @@ def make_plans(
     return normal, plans
 
 
-def read_current(resource: Resource, items: list[Object], check_mode: bool) -> dict[str, Object]:
+def read_current(resource: Resource, items: list[Object] | None, check_mode: bool) -> dict[str, Object]:
     """What is there; nothing, where check mode meets a node on which the system itself is not installed yet."""
     try:
         resource.open()
@@ -217,7 +225,11 @@ def run(resource: type[Resource], options: Object, common: Object | None = None,
     """The `main()` of a resource module. `options` describe one object, `common` what is given once (connection)."""
     plural, key = resource.plural, resource.key
     module = AnsibleModule(
-        argument_spec={**flat(options), plural: {"type": "list", "elements": "dict", "options": options}, **(common or {})},
+        argument_spec={
+            **flat(options),
+            plural: {"type": "list", "elements": "dict", "options": options},
+            **(common or {}),
+        },
         required_one_of=[(key, plural)],
         mutually_exclusive=[(key, plural)],
         supports_check_mode=True,
@@ -242,11 +254,11 @@ def run_info(resource: type[Resource], common: Object | None = None, *, required
         supports_check_mode=True,
     )
     names = module.params[key]
+    wanted = None if names is None else [{**module.params, key: name} for name in names]
     thing = resource(module.params)
     try:
         try:
-            thing.open()
-            found = thing.read(None if names is None else [{**module.params, key: name} for name in names])
+            found = read_current(thing, wanted, module.check_mode)
         finally:
             thing.close()
     except ResourceError as error:

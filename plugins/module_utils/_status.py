@@ -26,14 +26,16 @@ def table(header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> list[s
     """Columns as wide as what is in them, a blank line after the last row."""
     texts = [header, *(tuple(str(cell) for cell in row) for row in rows)]
     widths = [max(len(row[column]) for row in texts) for column in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in texts]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in texts]
     return [*lines, ""]
 
 
 def node_row(name: str, facts: Object | None, ceph: Object) -> tuple[object, ...]:
     """One line of the table of nodes; `facts` is None for a node that does not answer."""
     own = [osd for osd in ceph.get("osds", []) if osd["host"] == name]
-    monitor = "-" if name not in ceph.get("monitors", []) else "in quorum" if name in ceph["quorum"] else "OUT OF QUORUM"
+    monitor = (
+        "-" if name not in ceph.get("monitors", []) else "in quorum" if name in ceph["quorum"] else "OUT OF QUORUM"
+    )
     managers = ceph.get("managers", [])
     manager = "-" if name not in managers else "active" if managers[0] == name else "standby"
     if facts is None:
@@ -81,14 +83,26 @@ def status(nodes: Mapping[str, Object | None], ceph: Object | None, wanted: Iter
         *table(
             ("OSD", "NODE", "CLASS", "STATE", "SIZE", "USED"),
             (
-                (osd["id"], osd["host"], osd["class"], "up" if osd["up"] else "DOWN", human(osd["size"]), human(osd["used"]))
+                (
+                    osd["id"],
+                    osd["host"],
+                    osd["class"],
+                    "up" if osd["up"] else "DOWN",
+                    human(osd["size"]),
+                    human(osd["used"]),
+                )
                 for osd in known.get("osds", [])
             ),
         ),
         *table(
             ("POOL", "COPIES", "STORED", "AVAILABLE"),
             (
-                (pool["name"], f"{pool['size']} (at least {pool['min_size']})", human(pool["stored"]), human(pool["available"]))
+                (
+                    pool["name"],
+                    f"{pool['size']} (at least {pool['min_size']})",
+                    human(pool["stored"]),
+                    human(pool["available"]),
+                )
                 for pool in known.get("pools", [])
             ),
         ),

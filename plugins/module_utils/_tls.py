@@ -35,7 +35,7 @@ def crypto(part: str) -> Any:
 
 def now() -> datetime.datetime:
     """The present time, in UTC and without a zone, as certificates have it."""
-    return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None, microsecond=0)
+    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None, microsecond=0)
 
 
 def new_key() -> Any:
@@ -133,7 +133,9 @@ class TlsCertificate(CephResource):
         """Return the stored certificates; one command for all."""
         prefix = self.params["prefix"]
         dump = self.cluster.command({"prefix": "config-key dump", "key": f"{prefix}/"}) or {}
-        self.stored: dict[str, Object] = {key.removeprefix(f"{prefix}/"): json.loads(text) for key, text in dump.items()}
+        self.stored: dict[str, Object] = {
+            key.removeprefix(f"{prefix}/"): json.loads(text) for key, text in dump.items()
+        }
         names = set(self.stored) - {"ca"} if wanted is None else {item["name"] for item in wanted}
         authority = self.stored.get("ca", {}).get("certificate")
         return {
@@ -171,5 +173,7 @@ class TlsCertificate(CephResource):
 
     def store(self, name: str, pair: Object) -> None:
         """Keep a certificate and its key."""
-        self.cluster.command({"prefix": "config-key set", "key": f"{self.params['prefix']}/{name}", "val": json.dumps(pair)})
+        self.cluster.command(
+            {"prefix": "config-key set", "key": f"{self.params['prefix']}/{name}", "val": json.dumps(pair)}
+        )
         self.stored[name] = pair

@@ -23,7 +23,9 @@ def parse_size(text: object, what: str = "size") -> int:
     """
     match = _SIZE.fullmatch(str(text))
     if match is None or float(match[1]) == 0:
-        raise ResourceError(f"{what}: {text!r} is not a size; write a positive number with a unit, such as 20GiB or 512MiB.")
+        raise ResourceError(
+            f"{what}: {text!r} is not a size; write a positive number with a unit, such as 20GiB or 512MiB."
+        )
     return int(float(match[1]) * 1024 ** UNITS[(match[2] or match[3]).upper()])
 
 

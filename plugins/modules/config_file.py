@@ -25,7 +25,7 @@ options:
     description: The text of the file.
     type: str
   secret: &secret
-    description: The text of a file that must not be shown; the diff says only that it differs. The mode defaults to V(0600).
+    description: The text of a file that must not be shown; the diff says only that it differs.
     type: str
   mode: &mode
     description: The permissions, in octal. The default is V(0644), with O(secret) V(0600).
