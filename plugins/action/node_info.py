@@ -1,0 +1,38 @@
+# Copyright (c) 2026 The cairn.hci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the module node_info and compares the server's clock with the controller's."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):
+    """The module's result, the clock's offset, and all of it as the fact cairn_node."""
+
+    _requires_connection = True
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module, then ask for the time over the connection that is open by now."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        result |= self._execute_module(task_vars=task_vars)
+        if "node" in result:
+            result["node"] |= self.clock()
+            result["ansible_facts"] = {"cairn_node": result["node"]}
+        return result
+
+    def clock(self) -> dict[str, float | None]:
+        """The offset of the server's clock in seconds, as NTP computes it: half of the round trip may be wrong."""
+        sent = time.time()
+        answer = self._low_level_execute_command("date +%s.%N", sudoable=False)
+        received = time.time()
+        try:
+            offset = float(answer["stdout"].split()[-1]) - (sent + received) / 2
+        except (IndexError, ValueError):
+            return {"clock_offset": None, "clock_error": None}
+        return {"clock_offset": round(offset, 4), "clock_error": round((received - sent) / 2, 4)}

@@ -1,0 +1,185 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The cairn.hci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module node_info."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_info
+short_description: What a server is and has
+version_added: 0.1.0
+author: The cairn.hci authors (@cairn-hci)
+description:
+  - Tells in one call what the roles need to know of a server, before anything is installed on it.
+  - Needs nothing but Python and what every Debian server has.
+  - An action plugin of the same name runs it and measures the difference of the clocks over the open connection.
+extends_documentation_fragment: cairn.hci._attributes.info
+options:
+  packages:
+    description: Debian packages that are needed. Those that are missing are returned in RV(node.missing_packages).
+    type: list
+    elements: str
+    default: []
+  release_packages:
+    description: Further packages by the code name of the Debian release.
+    type: dict
+    default: {}
+  repositories:
+    description:
+      - Package sources that are going to be added, each with C(uris) and C(suites) as in a C(.sources) file of apt.
+      - They are tried with the server's own, only when a package is missing.
+    type: list
+    elements: dict
+    default: []
+  images:
+    description: Whether to return the size of every RBD image, where the server can ask its Ceph cluster.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Look at a server
+  cairn.hci.node_info:
+  register: server
+
+- name: See which packages it lacks
+  cairn.hci.node_info:
+    packages: [chrony, python3-libvirt]
+    release_packages: {trixie: [ceph-volume]}
+  register: server
+"""
+
+RETURN = r"""
+node:
+  description:
+    - What the server is and has. Sizes are in bytes.
+    - C(domain_type) says how it can run guests, V(kvm) or V(qemu). C(vlan_filtering) is null where that can't be known.
+    - C(images) is null unless asked for. C(unreachable_sources) is empty unless packages are missing.
+    - C(clock_offset) is the server's clock less the controller's in seconds. C(clock_error) tells how sure that is.
+  returned: success
+  type: dict
+  contains:
+    missing_packages:
+      description: What is not installed of O(packages) and O(release_packages).
+      returned: always
+      type: list
+      elements: str
+  sample:
+    hostname: node1
+    distribution: debian
+    distribution_name: Debian GNU/Linux 13 (trixie)
+    version: "13"
+    release: trixie
+    kernel: 6.12.48+deb13-amd64
+    architecture: x86_64
+    container: false
+    user: 0
+    cpus: 16
+    memory: 67420618752
+    domain_type: kvm
+    name_servers: [192.0.2.1]
+    interfaces:
+      - name: eno1
+        kind: ether
+        mac: 52:54:00:12:34:56
+        mtu: 1500
+        max_mtu: 9216
+        up: true
+        carrier: true
+        master: null
+        vlan_filtering: null
+        addresses: [192.0.2.11/24]
+    bridges: []
+    routes:
+      - {to: default, via: 192.0.2.1, interface: eno1, metric: 0}
+    vlan_filtering: true
+    disks:
+      - path: /dev/nvme0n1
+        links: [/dev/disk/by-id/nvme-example_0001]
+        type: nvme
+        size: 960197124096
+        read_only: false
+        model: EXAMPLE
+        serial: "0001"
+        signature: null
+        partitions: []
+        holders: []
+        mounts: []
+    ceph: {fsid: null, admin: false, monitors: [], osds: []}
+    images: null
+    libvirt_version: 11.3.0
+    domains:
+      - {name: web1, uuid: 6b4e1c1e-3b0c-5d3e-8a43-111111111111, memory: 2147483648, vcpus: 2, active: true}
+    missing_packages: []
+    unreachable_sources: []
+    clock: 1763683200.25
+    clock_offset: 0.002
+    clock_error: 0.01
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.cairn.hci.plugins.module_utils import (
+    _node,
+    _node_disks,
+    _node_engines,
+    _node_network,
+    _node_sources,
+)
+from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
+
+
+def packages(params: Object, release: str) -> Object:
+    """What is missing, and whether it could be fetched."""
+    needed = params["packages"] + params["release_packages"].get(release, [])
+    installed = _node.installed_packages()
+    missing = sorted({name for name in needed if name not in installed})
+    if not missing:
+        return {"missing_packages": [], "unreachable_sources": []}
+    sources = _node_sources.configured()
+    for extra in params["repositories"]:
+        sources += _node_sources.of_options(extra)
+    return {"missing_packages": missing, "unreachable_sources": _node_sources.unreachable(sources)}
+
+
+def facts(params: Object) -> Object:
+    """Everything about the node."""
+    system = _node.system()
+    network = _node_network.read()
+    bridges = [link for link in network["interfaces"] if link["kind"] == "bridge"]
+    ceph = _node_engines.ceph()
+    return {
+        **system,
+        **_node.processor(),
+        "memory": _node.memory(),
+        "name_servers": _node.name_servers(),
+        **network,
+        "vlan_filtering": _node.vlan_filtering(bridges),
+        "disks": _node_disks.read(),
+        "ceph": ceph,
+        "images": _node_engines.images() if params["images"] and ceph["fsid"] and ceph["admin"] else None,
+        **_node_engines.libvirt(),
+        **packages(params, system["release"]),
+    }
+
+
+def main() -> None:
+    """Entry point."""
+    clock = time.time()
+    module = AnsibleModule(
+        argument_spec={
+            "packages": {"type": "list", "elements": "str", "default": []},
+            "release_packages": {"type": "dict", "default": {}},
+            "repositories": {"type": "list", "elements": "dict", "default": []},
+            "images": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(changed=False, node={**facts(module.params), "clock": clock})
+
+
+if __name__ == "__main__":
+    main()
