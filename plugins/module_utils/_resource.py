@@ -89,6 +89,10 @@ class Resource:
         """Keep the module's parameters; connections are opened by :meth:`open`."""
         self.params = params
 
+    def expand(self, items: list[Object]) -> list[Object]:
+        """Return the objects that `items` stand for, where one item may stand for many; called before :meth:`open`."""
+        return items
+
     def open(self) -> None:
         """Connect. Raise ResourceError when that fails."""
 
@@ -196,6 +200,7 @@ def read_current(resource: Resource, items: list[Object] | None, check_mode: boo
 
 def converge(resource: Resource, items: list[Object], check_mode: bool) -> Object:
     """Open, read, plan everything, then apply; return what Ansible shows."""
+    items = resource.expand(items)
     wanted = {resource.identity(item): item for item in items}
     if len(wanted) < len(items):
         raise ResourceError(f"{resource.plural}: an object is given more than once; give each {resource.key} once.")
