@@ -186,6 +186,11 @@ def plan_flatten(current: Object, wanted: Object) -> list[Change]:
     return [Change("parent", current["parent"], None, "flatten")] if wanted.get("flatten") and current["parent"] else []
 
 
+def shows_users(item: Object) -> bool:
+    """Whether the hosts that use `item` are of interest: before its removal, and to those who only read."""
+    return bool(item.get("state", "absent") == "absent")
+
+
 def needs_children(item: Object) -> bool:
-    """Whether the plan of `item` may remove or unprotect a snapshot, so that its clones matter."""
-    return item["state"] == "absent" or bool(item.get("snapshots_absent")) or item.get("protected") is not None
+    """Whether the clones of `item` matter: to those who only read, and where a snapshot may lose its protection."""
+    return shows_users(item) or bool(item.get("snapshots_absent")) or item.get("protected") is not None

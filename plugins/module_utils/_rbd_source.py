@@ -38,12 +38,13 @@ class Source:
     def __init__(self, wanted: Object, directory: str, seconds: int) -> None:
         """Open `wanted["source"]`, fetched to `directory` if it is a URL, and verify it; `seconds` limits all work."""
         self.name: str = wanted["source"]
+        self.checksum: str | None = wanted["checksum"]
         self.deadline = time.monotonic() + seconds
         self.handle = self.download(directory) if is_url(self.name) else self.local()
         try:
             self.length = os.fstat(self.handle).st_size
             head = os.pread(self.handle, HEAD, 0)
-            self.verify(wanted["checksum"], head)
+            self.verify(head)
             self.format, self.size = self.examine(head, wanted.get("format") or "auto")
         except ResourceError:
             self.close()
@@ -103,16 +104,16 @@ class Source:
         if length and received != length:
             raise ResourceError(f"{self.name} broke off after {received} of {length} bytes; run again.")
 
-    def verify(self, checksum: str | None, head: bytes) -> None:
+    def verify(self, head: bytes) -> None:
         """Raise ResourceError where the content is not what the checksum says."""
-        if not checksum:
+        if not self.checksum:
             return
-        algorithm, digits = checksum.split(":")
+        algorithm, digits = self.checksum.split(":")
         with open(self.path, "rb") as file:
             actual = hashlib.file_digest(file, algorithm).hexdigest()
         if actual != digits:
             raise ResourceError(
-                f"{self.name} has the checksum {algorithm}:{actual}, not {checksum}{self.remark(head)}."
+                f"{self.name} has the checksum {algorithm}:{actual}, not {self.checksum}{self.remark(head)}."
             )
 
     def remark(self, head: bytes) -> str:

@@ -1,0 +1,46 @@
+# Copyright (c) 2026 The cairn.hci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must be there before images are made, and in which order they are. Pure: no I/O.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.cairn.hci.plugins.module_utils._rbd import path_of
+from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, ResourceError
+
+# Current, wanted and changes of one image.
+Work = tuple[Object | None, Object, list[Change]]
+
+
+def missing(work: list[Work], pools: set[str], parents: dict[str, Object | None]) -> list[str]:
+    """Say which pools and snapshots to clone are missing; not asked in check mode, for they may be made before."""
+    coming = {f"{path_of(wanted)}@{name}" for _current, wanted, _changes in work for name in wanted["protected"] or []}
+    errors = []
+    for _current, wanted, changes in work:
+        where, parent = f"Image {path_of(wanted)}", wanted["parent"]
+        lacking = {wanted["pool"], wanted.get("data_pool")} - pools - {None}
+        errors += [
+            f"{where}: Ceph has no pool {pool!r}; add it to ceph_pools and run the role ceph." for pool in lacking
+        ]
+        found = parents.get(parent)
+        if changes[0].action == "create" and parent and parent not in coming and not (found and found["protected"]):
+            problem = "is not protected" if found else "does not exist"
+            errors.append(f"{where}: the snapshot {parent}, of which it shall be a clone, {problem}.")
+    return errors
+
+
+def waves(work: list[Work]) -> Iterator[list[Work]]:
+    """Yield `work` in parts that can be done at once: an image before its clones."""
+    rest = work
+    while rest:
+        making = {path_of(wanted) for _current, wanted, _changes in rest}
+        ready = [one for one in rest if (one[1]["parent"] or "").partition("@")[0] not in making]
+        if not ready:
+            raise ResourceError(f"Images {', '.join(sorted(making))} shall be clones of each other.")
+        yield ready
+        rest = [one for one in rest if one not in ready]
