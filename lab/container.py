@@ -127,11 +127,10 @@ class ContainerDriver:
 
     def remove(self) -> None:
         """Kill what still runs and remove mounts, loop devices and files, from a whole or a half-made lab."""
-        if self.cgroup.exists():
-            for group in self.cgroup.iterdir():
-                if group.is_dir():
-                    _kill(group)
-            _remove_cgroups(self.cgroup)
+        _kill(self.cgroup)
+        # systemd-nspawn mirrors the cgroup in the name=systemd hierarchy of a host with cgroup v1.
+        for remains in [self.cgroup, *Path("/sys/fs/cgroup").glob(f"*/cairn-lab/{self.plan.lab_id}")]:
+            _remove_cgroup(remains)
         for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
             mount_point = Path(line.split()[4].encode().decode("unicode_escape"))
             if mount_point.is_relative_to(self.state):
@@ -226,7 +225,11 @@ def _in_cgroup(pid: int, group: Path) -> bool:
 
 
 def _kill(group: Path) -> None:
-    """SIGKILL all processes of a cgroup and its children, and wait until they are gone (cgroups(7), Linux 5.14)."""
+    """SIGKILL all processes of a cgroup and its children, wait until they are gone, and remove it.
+
+    A cgroup that was killed once is not used again: Linux 6.18 kills processes that systemd clones into it later,
+    for their cgroup's count of kills (``kill_seq``) differs from their parent's.
+    """
     if not group.exists():
         return
     (group / "cgroup.kill").write_text("1")
@@ -235,8 +238,9 @@ def _kill(group: Path) -> None:
         if time.monotonic() > deadline:
             raise host.LabError(f"processes in {group} survive SIGKILL; look for a device that hangs")
         time.sleep(0.02)
+    _remove_cgroup(group)
 
 
-def _remove_cgroups(top: Path) -> None:
+def _remove_cgroup(top: Path) -> None:
     for directory, _, _ in os.walk(top, topdown=False):
         Path(directory).rmdir()

@@ -139,14 +139,15 @@ def act(options: argparse.Namespace) -> int:
     if verb == "status":
         print(lab.status())
         return 0
+    if verb == "ssh":
+        lab.require_up()
+        return subprocess.call([*host.ssh_command(_ip(lab.select(options.node)[0])), *options.command])
     with host.locked(host.CACHE / "labs" / f"{lab.plan.lab_id}.lock"):
         if verb in ("up", "down"):
             getattr(lab, verb)()
             return 0
         lab.require_up()
         nodes = lab.select(options.node)
-        if verb == "ssh":
-            return subprocess.call([*host.ssh_command(_ip(nodes[0])), *options.command])
         if verb in ("stop", "restart"):
             lab.driver.stop(nodes)
         if verb == "kill":
