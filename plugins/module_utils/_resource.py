@@ -124,6 +124,10 @@ class Resource:
         """Carry out the plan of one object; safe to run again when it was interrupted."""
         raise NotImplementedError
 
+    def predict(self, current: Object | None, wanted: Object, changes: list[Change]) -> Object | None:
+        """Return what the object will be after `changes`: the answer of check mode. Override it for nested fields."""
+        return predict(current, changes)
+
     def apply_all(self, work: list[tuple[Object | None, Object, list[Change]]]) -> None:
         """Carry out the plans of all objects that change; override it to work in parallel or in an order."""
         for current, wanted, changes in work:
@@ -132,7 +136,8 @@ class Resource:
 
 def result(found: Object | None, item: Object, key: str, changes: list[Change]) -> Object:
     """One object of the return value: what is there now, and what was changed."""
-    restart = sorted({c.field for c in changes if c.restart})
+    pending = (found or {}).get("restart_fields") or []
+    restart = sorted({c.field for c in changes if c.restart}.union(pending))
     entry = dict(found or {}) | {
         key: item[key],
         "state": "absent" if found is None else "present",
@@ -209,7 +214,7 @@ def converge(resource: Resource, items: list[Object], check_mode: bool) -> Objec
     todo = [name for name in wanted if plans[name]]
     after: dict[str, Object | None] = dict(current)
     if check_mode:
-        after |= {name: predict(current.get(name), plans[name]) for name in todo}
+        after |= {name: resource.predict(current.get(name), normal[name], plans[name]) for name in todo}
     elif todo:
         resource.apply_all([(current.get(name), normal[name], plans[name]) for name in todo])
         found = resource.read([wanted[name] for name in todo])
