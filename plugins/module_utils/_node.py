@@ -100,13 +100,8 @@ def installed_packages(root: Path = ROOT) -> set[str]:
     return set(re.findall(r"^Package: (\S+)\nStatus: \S+ ok installed$", status, re.MULTILINE))
 
 
-def vlan_filtering(bridges: list[Object], root: Path = ROOT) -> bool | None:
-    """Whether bridges can filter VLANs. None: unknown.
-
-    The kernel shows it on any bridge that there is; without one its configuration says it.
-    """
-    if bridges:
-        return any(bridge["vlan_filtering"] is not None for bridge in bridges)
+def vlan_filtering(root: Path = ROOT) -> bool | None:
+    """Whether bridges can filter VLANs, by the kernel's configuration; None where that is not to be had."""
     config = read_text(root / f"boot/config-{os.uname().release}")
     if not config:
         try:

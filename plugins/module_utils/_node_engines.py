@@ -8,9 +8,7 @@ Private to the collection.
 
 from __future__ import annotations
 
-import configparser
 import importlib
-import re
 import struct
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +17,7 @@ from typing import Any
 from ansible_collections.cairn.hci.plugins.module_utils._ceph import Cluster
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
 
-ROOT = Path("/")
+ADMIN = Path("/etc/ceph/ceph.client.admin.keyring")
 DIRECTORY = "rbd_directory"
 # A cluster that does not answer within this time is one that the run may be there to repair.
 PATIENCE = 5
@@ -64,38 +62,14 @@ def domain(found: Any) -> Object:
     }
 
 
-def ceph(root: Path = ROOT) -> Object:
-    """Which cluster the node is of, and which daemons it has, by what lies on its disk."""
-    conf = root / "etc/ceph/ceph.conf"
-    try:
-        text = conf.read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    daemons = root / "var/lib/ceph"
-    return {
-        "fsid": fsid(text),
-        "admin": (root / "etc/ceph/ceph.client.admin.keyring").exists(),
-        "monitors": sorted(path.name.partition("-")[2] for path in daemons.glob("mon/ceph-*")),
-        "osds": sorted(int(path.name.partition("-")[2]) for path in daemons.glob("osd/ceph-[0-9]*")),
-    }
-
-
-def fsid(text: str) -> str | None:
-    """The cluster's id in a ceph.conf."""
-    parser = configparser.ConfigParser(strict=False, interpolation=None, allow_no_value=True)
-    try:
-        parser.read_string(re.sub(r"^\s+", "", text, flags=re.MULTILINE))
-    except configparser.Error:
-        return None
-    return parser.get("global", "fsid", fallback=None)
-
-
 def images(timeout: int = PATIENCE) -> dict[str, int] | None:
-    """The size in bytes of every RBD image, by `pool/name`; None where no cluster answers.
+    """The size in bytes of every RBD image, by `pool/name`; None where no cluster can be asked.
 
     Read from the images' header objects (doc/dev/rbd-layering and src/cls/rbd/cls_rbd.cc): opening a thousand
     images takes seconds, this does not.
     """
+    if not ADMIN.exists():
+        return None
     options = {"conf": "/etc/ceph/ceph.conf", "client": "client.admin", "keyring": None, "timeout": timeout}
     try:
         with Cluster(options) as cluster:

@@ -17,7 +17,7 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 def interface(link: Object) -> Object:
     """One link of `ip -json -details addr`."""
     info = link.get("linkinfo", {})
-    filtering = info.get("info_data", {}).get("vlan_filtering")
+    data = info.get("info_data", {})
     return {
         "name": link["ifname"],
         "kind": info.get("info_kind") or link["link_type"],
@@ -27,7 +27,7 @@ def interface(link: Object) -> Object:
         "up": "UP" in link["flags"],
         "carrier": "LOWER_UP" in link["flags"],
         "master": link.get("master"),
-        "vlan_filtering": None if filtering is None else bool(filtering),
+        "vlan_aware": bool(data.get("vlan_filtering")),
         "addresses": [
             f"{address['local']}/{address['prefixlen']}"
             for address in link.get("addr_info", [])
@@ -46,13 +46,25 @@ def route(line: Object) -> Object:
     }
 
 
+def vlan_filtering(links: list[Object]) -> bool | None:
+    """Whether the kernel's bridges can filter VLANs; None where there is no bridge to see it on.
+
+    Only a kernel that can tells a bridge's VLAN protocol (net/bridge/br_netlink.c, CONFIG_BRIDGE_VLAN_FILTERING).
+    """
+    infos = [link.get("linkinfo", {}) for link in links]
+    bridges = [info.get("info_data", {}) for info in infos if info.get("info_kind") == "bridge"]
+    return any("vlan_protocol" in data for data in bridges) if bridges else None
+
+
 def parse(addresses: str, *routes: str) -> Object:
     """Return interfaces, bridges (their names) and routes from the JSON that `ip` printed."""
-    links = [interface(link) for link in json.loads(addresses or "[]") if "ifname" in link]
+    found = [link for link in json.loads(addresses or "[]") if "ifname" in link]
+    links = [interface(link) for link in found]
     lines = [line for text in routes for line in json.loads(text or "[]")]
     return {
         "interfaces": [link for link in links if link["kind"] != "loopback"],
         "bridges": [link["name"] for link in links if link["kind"] == "bridge"],
+        "vlan_filtering": vlan_filtering(found),
         "routes": [route(line) for line in lines if line.get("type", "unicast") == "unicast" and "dev" in line],
     }
 

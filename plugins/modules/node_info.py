@@ -89,7 +89,7 @@ node:
         up: true
         carrier: true
         master: null
-        vlan_filtering: null
+        vlan_aware: false
         addresses: [192.0.2.11/24]
     bridges: []
     routes:
@@ -107,7 +107,17 @@ node:
         partitions: []
         holders: []
         mounts: []
-    ceph: {fsid: null, admin: false, monitors: [], osds: []}
+    ceph:
+      fsid: null
+      ours: false
+      monitors: []
+      mon_store: null
+      mon_running: false
+      mon_fsid: null
+      mon_state: null
+      mon_names: []
+      osds: []
+      device_mapper: true
     images: null
     libvirt_version: 11.3.0
     domains:
@@ -123,6 +133,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.hci.plugins.module_utils import (
+    _ceph_node,
     _node,
     _node_disks,
     _node_engines,
@@ -149,18 +160,17 @@ def facts(params: Object) -> Object:
     """Everything about the node."""
     system = _node.system()
     network = _node_network.read()
-    bridges = [link for link in network["interfaces"] if link["kind"] == "bridge"]
-    ceph = _node_engines.ceph()
+    if network["vlan_filtering"] is None:
+        network["vlan_filtering"] = _node.vlan_filtering()
     return {
         **system,
         **_node.processor(),
         "memory": _node.memory(),
         "name_servers": _node.name_servers(),
         **network,
-        "vlan_filtering": _node.vlan_filtering(bridges),
         "disks": _node_disks.read(),
-        "ceph": ceph,
-        "images": _node_engines.images() if params["images"] and ceph["fsid"] and ceph["admin"] else None,
+        "ceph": _ceph_node.report(),
+        "images": _node_engines.images() if params["images"] else None,
         **_node_engines.libvirt(),
         **packages(params, system["release"]),
     }
