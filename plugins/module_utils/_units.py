@@ -9,6 +9,7 @@ Private to the collection.
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from ansible_collections.cairn.hci.plugins.module_utils._resource import ResourceError
 
@@ -22,11 +23,11 @@ def parse_size(text: object, what: str = "size") -> int:
     All units are powers of 1024, as in QEMU and RBD. `what` names the value in the error.
     """
     match = _SIZE.fullmatch(str(text))
-    if match is None or float(match[1]) == 0:
+    if match is None or Fraction(match[1]) == 0:
         raise ResourceError(
             f"{what}: {text!r} is not a size; write a positive number with a unit, such as 20GiB or 512MiB."
         )
-    return int(float(match[1]) * 1024 ** UNITS[(match[2] or match[3]).upper()])
+    return int(Fraction(match[1]) * 1024 ** UNITS[(match[2] or match[3]).upper()])
 
 
 def format_size(size: int) -> str:
