@@ -66,46 +66,25 @@ def vm_rows(nodes: Mapping[str, Object | None], wanted: Iterable[str]) -> list[t
     return sorted(rows, key=lambda row: str(row[0]))
 
 
+def headline(ceph: Object | None) -> list[str]:
+    """Health, use and what is wrong, in words; `ceph` is None when no monitor answers."""
+    if ceph is None:
+        return ["Ceph DOES NOT ANSWER", ""]
+    used, size = (sum(osd[field] for osd in ceph["osds"]) for field in ("used", "size"))
+    return [f"Ceph {ceph['health']}, {human(used)} of {human(size)} used", *ceph["checks"], ""]
+
+
 def status(nodes: Mapping[str, Object | None], ceph: Object | None, wanted: Iterable[str]) -> list[str]:
     """The whole cluster as lines of text. `ceph` is None when no monitor answers."""
     known = ceph or {}
-    used = sum(osd["used"] for osd in known.get("osds", []))
-    size = sum(osd["size"] for osd in known.get("osds", []))
-    headline = f"Ceph {known['health']}, {human(used)} of {human(size)} used" if ceph else "Ceph DOES NOT ANSWER"
+    node_rows = (node_row(name, facts, known) for name, facts in nodes.items())
+    osd_rows = (osd_row(osd) for osd in known.get("osds", []))
+    pool_rows = (pool_row(pool) for pool in known.get("pools", []))
     return [
-        headline,
-        *known.get("checks", []),
-        "",
-        *table(
-            ("NODE", "STATE", "CPUS", "MEMORY", "MONITOR", "MANAGER", "OSDS", "VMS"),
-            (node_row(name, facts, known) for name, facts in nodes.items()),
-        ),
-        *table(
-            ("OSD", "NODE", "CLASS", "STATE", "SIZE", "USED"),
-            (
-                (
-                    osd["id"],
-                    osd["host"],
-                    osd["class"],
-                    "up" if osd["up"] else "DOWN",
-                    human(osd["size"]),
-                    human(osd["used"]),
-                )
-                for osd in known.get("osds", [])
-            ),
-        ),
-        *table(
-            ("POOL", "COPIES", "STORED", "AVAILABLE"),
-            (
-                (
-                    pool["name"],
-                    f"{pool['size']} (at least {pool['min_size']})",
-                    human(pool["stored"]),
-                    human(pool["available"]),
-                )
-                for pool in known.get("pools", [])
-            ),
-        ),
+        *headline(ceph),
+        *table(("NODE", "STATE", "CPUS", "MEMORY", "MONITOR", "MANAGER", "OSDS", "VMS"), node_rows),
+        *table(("OSD", "NODE", "CLASS", "STATE", "SIZE", "USED"), osd_rows),
+        *table(("POOL", "COPIES", "STORED", "AVAILABLE"), pool_rows),
         *table(("VM", "NODE", "STATE", "VCPUS", "MEMORY"), vm_rows(nodes, wanted)),
     ]
 

@@ -100,7 +100,7 @@ def test_check_mode_predicts_what_a_run_returns_and_writes_nothing() -> None:
 
 def test_all_errors_come_at_once_and_before_the_first_change() -> None:
     shelf = Shelf({})
-    with pytest.raises(ResourceError, match="b: the size.*\nc: the size"):
+    with pytest.raises(ResourceError, match=r"b: the size.*\nc: the size"):
         converge(shelf, [thing("a", 1), thing("b", -1), thing("c", -1)], check_mode=False)
     assert shelf.writes == 0
 

@@ -26,7 +26,7 @@ def test_sizes(text: str, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["20", 20, "-1GiB", "0GiB", "", "GiB", "1GiBs", "1 2GiB", "1e3G", None, "1,5G"])
 def test_what_is_no_size_is_refused_by_name(text: object) -> None:
-    with pytest.raises(ResourceError, match="vm_memory: .* is not a size"):
+    with pytest.raises(ResourceError, match=r"vm_memory: .* is not a size"):
         parse_size(text, "vm_memory")
 
 
