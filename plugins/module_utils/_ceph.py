@@ -71,7 +71,9 @@ class Cluster:
     def open(self) -> Cluster:
         """Connect. Raise NotInstalled on a node without Ceph, ResourceError where the cluster can't be reached."""
         if not os.path.exists(self.conf):
-            raise NotInstalled(f"{self.conf} does not exist: this node is in no Ceph cluster yet; run the role ceph first.")
+            raise NotInstalled(
+                f"{self.conf} does not exist: this node is in no Ceph cluster yet; run the role ceph first."
+            )
         rados = librados()
         limit = str(self.timeout)
         settings = dict.fromkeys(("client_mount_timeout", "rados_mon_op_timeout", "rados_osd_op_timeout"), limit)
@@ -81,6 +83,10 @@ class Cluster:
         try:
             self.rados = rados.Rados(name=self.client, conffile=self.conf, conf=settings)
             self.rados.connect()
+        except rados.ObjectNotFound as error:
+            self.close()
+            where = self.keyring or "/etc/ceph"
+            raise NotInstalled(f"This node has no keyring of {self.client} ({where}): use a monitor's node.") from error
         except rados.Error as error:
             self.close()
             raise ResourceError(self.refusal(error)) from error
@@ -91,13 +97,11 @@ class Cluster:
         number = getattr(error, "errno", None)
         if number == errno.ETIMEDOUT:
             return (
-                f"The Ceph monitors named in {self.conf} gave no answer within {self.timeout} s: see whether most of them "
-                "run (systemctl status 'ceph-mon@*' on their nodes) and can be reached over the storage network."
+                f"The Ceph monitors named in {self.conf} gave no answer within {self.timeout} s: see whether most "
+                "of them run (systemctl status 'ceph-mon@*' on their nodes) and answer on the storage network."
             )
         if number in {errno.EACCES, errno.EPERM}:
-            return f"Ceph does not accept the key of {self.client}: compare its keyring with 'ceph auth get {self.client}'."
-        if number == errno.ENOENT:
-            return f"This node has no keyring of {self.client} ({self.keyring or '/etc/ceph'}): use a monitor's node."
+            return f"Ceph does not accept the key of {self.client}: compare it with 'ceph auth get {self.client}'."
         return f"The Ceph cluster of {self.conf} can't be reached as {self.client}: {error}"
 
     def close(self) -> None:
@@ -112,15 +116,20 @@ class Cluster:
         Return the parsed JSON, None where the cluster answers nothing. Raise CommandError for what it refuses. `data`
         is what the command line tool would read from `-i`.
         """
+        output = self.output({"format": "json", **command}, data, manager=manager)
+        return json.loads(output) if output.strip() else None
+
+    def output(self, command: Object, data: bytes = b"", *, manager: bool = False) -> bytes:
+        """As :meth:`command`, for the few that answer bytes."""
         rados = librados()
         send = self.rados.mgr_command if manager else self.rados.mon_command
         try:
-            number, output, text = send(json.dumps({"format": "json", **command}), data)
+            number, output, text = send(json.dumps(command), data)
         except rados.Error as error:
             number, output, text = -(getattr(error, "errno", None) or errno.EIO), b"", str(error)
         if number:
             raise CommandError(-number, self.failure(str(command["prefix"]), -number, text))
-        return json.loads(output) if output.strip() else None
+        return bytes(output)
 
     def failure(self, prefix: str, number: int, text: str) -> str:
         """Say why a command failed."""
