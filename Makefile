@@ -7,7 +7,7 @@ VENV := build/venv
 INVENTORY ?= inventories/lab/hosts
 LAB := python3 lab/lab.py
 PLAYBOOK := ansible-playbook -i $(INVENTORY)
-APT := $(if $(filter root,$(shell id -un)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=300
+APT := $(if $(filter root,$(shell id -un)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o DPkg::Lock::Timeout=300
 GET_PIP := ~/.ansible/test/cache/get_pip_24_2.py
 ARTIFACT := build/sanity/ansible_collections/cairn/hci
 OURS := $(wildcard benchmarks docs lab molecule tests)
@@ -92,7 +92,7 @@ pins: venv ## newest versions of the tools of requirements-dev.in
 venv: $(VENV)/.stamp ## ansible and the tools, in build/venv
 
 $(VENV)/.stamp: requirements-dev.txt
-	/usr/bin/python3 -c 'import ensurepip, libvirt' || { $(APT) update && $(APT) install --no-install-recommends python3-venv python3-libvirt; }
+	/usr/bin/python3 -c 'import ensurepip, libvirt' 2>/dev/null || { $(APT) update && $(APT) install --no-install-recommends python3-venv python3-libvirt; }
 	/usr/bin/python3 -m venv --clear --system-site-packages $(VENV)
 	pip install -q "$$(grep ^uv== $<)"
 	uv pip install -q -r $< || pip install -q -r $<
