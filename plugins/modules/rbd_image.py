@@ -15,8 +15,8 @@ description:
   - Manages the block device images of a Ceph cluster, one or thousands in one call.
   - An image is made empty (O(size)), as a clone of a protected snapshot (O(clone_of)), or from a file (O(source)).
   - An image that is in use is neither removed nor shrunk; a snapshot with clones is neither removed nor unprotected.
-  - An import becomes visible only when it is whole and verified. One that was interrupted is recognised and done again; one
-    that another run has under way is waited for.
+  - An import becomes visible only when it is whole and verified. One that was interrupted is recognised and done again;
+    one that another run has under way is waited for.
 extends_documentation_fragment:
   - cairn.hci._attributes
   - cairn.hci._ceph
@@ -50,8 +50,8 @@ options:
   checksum: &checksum
     description:
       - The checksum of O(source), C(sha256:) or C(sha512:) and its hexadecimal digits.
-      - It is kept in the metadata C(cairn.source_checksum). An existing image that was made from a source with another checksum
-        is refused.
+      - It is kept in the metadata C(cairn.source_checksum). An existing image that was made from a source with another
+        checksum is refused.
     type: str
   format: &format
     description: The format of O(source); V(auto) tells it by the file's first bytes.
@@ -88,7 +88,9 @@ options:
     description: Metadata to set. A key with the value V(null) is removed, a key that is not named is left alone.
     type: dict
   trash: &trash
-    description: Whether an image that shall be absent is moved to the trash. With V(false) it is deleted with its snapshots.
+    description:
+      - Whether an image that shall be absent is moved to the trash.
+      - With V(false) it is deleted for good, with its snapshots.
     type: bool
     default: true
   trash_delay: &trash_delay
