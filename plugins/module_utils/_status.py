@@ -53,6 +53,18 @@ def node_row(name: str, facts: Object | None, ceph: Object) -> tuple[object, ...
     )
 
 
+def osd_row(osd: Object) -> tuple[object, ...]:
+    """One line of the table of OSDs."""
+    state = "up" if osd["up"] else "DOWN"
+    return osd["id"], osd["host"], osd["class"], state, human(osd["size"]), human(osd["used"])
+
+
+def pool_row(pool: Object) -> tuple[object, ...]:
+    """One line of the table of pools."""
+    copies = f"{pool['size']} (at least {pool['min_size']})"
+    return pool["name"], copies, human(pool["stored"]), human(pool["available"])
+
+
 def vm_rows(nodes: Mapping[str, Object | None], wanted: Iterable[str]) -> list[tuple[object, ...]]:
     """Every VM of the inventory and every domain of the nodes, sorted by name."""
     rows: list[tuple[object, ...]] = []

@@ -111,6 +111,15 @@ def make_certificate(authority: Object, wanted: Object, key: Any) -> Object:
     return {"certificate": sign(certificate, load_key(authority["key"])), "key": key_text(key)}
 
 
+def expiry(certificate: Any) -> datetime.datetime:
+    """When a certificate ends. Debian 12's cryptography has only the property that later versions deprecate."""
+    if hasattr(certificate, "not_valid_after_utc"):
+        aware: datetime.datetime = certificate.not_valid_after_utc
+        return aware.replace(tzinfo=None)
+    naive: datetime.datetime = certificate.not_valid_after
+    return naive
+
+
 def to_dict(name: str, stored: Object) -> Object:
     """What a stored certificate says."""
     x509, certificate = crypto("x509"), load_certificate(stored["certificate"])
@@ -119,7 +128,7 @@ def to_dict(name: str, stored: Object) -> Object:
         "name": name,
         "dns": sorted(names.get_values_for_type(x509.DNSName)),
         "addresses": sorted(str(address) for address in names.get_values_for_type(x509.IPAddress)),
-        "expires": certificate.not_valid_after.isoformat(),
+        "expires": expiry(certificate).isoformat(),
         "certificate": stored["certificate"],
     }
 

@@ -1,0 +1,97 @@
+"""What an administrator sees of the cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.cairn.hci.plugins.module_utils._status import ceph_problems, human, status, vm_problems
+
+GIB = 1024**3
+
+
+def ceph(**changes: Any) -> dict[str, Any]:
+    return {
+        "health": "HEALTH_OK",
+        "checks": [],
+        "monitors": ["node1", "node2"],
+        "quorum": ["node1", "node2"],
+        "managers": ["node2", "node1"],
+        "osds": [{"id": 0, "host": "node1", "class": "ssd", "up": True, "in": True, "size": 8 * GIB, "used": GIB}],
+        "pools": [{"name": "vms", "size": 3, "min_size": 2, "pg_num": 32, "stored": GIB, "available": 7 * GIB}],
+    } | changes
+
+
+def facts(*domains: tuple[str, bool]) -> dict[str, Any]:
+    found = [{"name": name, "active": active, "vcpus": 1, "memory": GIB} for name, active in domains]
+    return {"cpus": 2, "memory": 16 * GIB, "domains": found}
+
+
+def line(lines: list[str], start: str) -> str:
+    return " ".join(next(text for text in lines if text.startswith(start)).split())
+
+
+def test_a_healthy_cluster() -> None:
+    lines = status({"node1": facts(("web1", True)), "node2": facts()}, ceph(), ["web1"])
+    assert lines[0] == "Ceph HEALTH_OK, 1 GiB of 8 GiB used"
+    assert line(lines, "node1") == "node1 up 2 16 GiB in quorum standby 1/1 up 1/1 running"
+    assert line(lines, "node2").endswith("active 0/0 up 0/0 running")
+    assert line(lines, "vms") == "vms 3 (at least 2) 1 GiB 7 GiB"
+    assert line(lines, "web1") == "web1 node1 running 1 1 GiB"
+
+
+def test_a_lost_node_shows() -> None:
+    down = [{"id": 0, "host": "node1", "class": "ssd", "up": False, "in": True, "size": GIB, "used": 0}]
+    broken = ceph(health="HEALTH_WARN", checks=["OSD_DOWN: 1 osds down"], quorum=["node2"], osds=down)
+    lines = status({"node1": None, "node2": facts()}, broken, ["web1"])
+    assert "OSD_DOWN: 1 osds down" in lines
+    assert line(lines, "node1") == "node1 DOES NOT ANSWER - - OUT OF QUORUM standby 0/1 up -"
+    assert line(lines, "web1") == "web1 - not defined - -"
+
+
+def test_no_monitor_answers() -> None:
+    assert status({"node1": facts()}, None, [])[0] == "Ceph DOES NOT ANSWER"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentences"),
+    [
+        ({}, []),
+        ({"health": "HEALTH_WARN", "checks": ["X: y"]}, ["Ceph says HEALTH_WARN.", "X: y"]),
+        ({"quorum": ["node1"]}, ["The monitor of node2 is out of quorum."]),
+        ({"osds": [{"id": 3, "host": "node2", "up": False}]}, ["osd.3 on node2 is down."]),
+    ],
+)
+def test_ceph_problems(changes: dict[str, Any], sentences: list[str]) -> None:
+    assert ceph_problems(ceph(**changes)) == sentences
+
+
+def domain(name: str, power: str = "running") -> dict[str, str]:
+    return {"name": name, "power": power}
+
+
+@pytest.mark.parametrize(
+    ("vm", "domains", "sentences"),
+    [
+        ({}, {"node1": [domain("web1")]}, []),
+        ({"power": None}, {"node1": [domain("web1", "stopped")]}, []),
+        ({}, {"node1": []}, ["web1 is not defined on node1; it shall be running."]),
+        ({"power": "stopped"}, {"node1": [domain("web1")]}, ["web1 is running on node1; it shall be stopped."]),
+        (
+            {},
+            {"node1": [domain("web1")], "node2": [domain("web1")]},
+            ["web1 is defined on node2 where it shall not be."],
+        ),
+        ({"state": "absent"}, {"node1": [domain("web1")]}, ["web1 is defined on node1 where it shall not be."]),
+        ({"state": "absent"}, {"node1": []}, []),
+        ({}, {"node2": [domain("another")]}, []),
+    ],
+)
+def test_vm_problems(vm: dict[str, Any], domains: dict[str, Any], sentences: list[str]) -> None:
+    wanted = {"web1": {"node": "node1", "state": "present", "power": "running"} | vm}
+    assert vm_problems(wanted, domains) == sentences
+
+
+@pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (1024, "1 KiB"), (8 * GIB, "8 GiB"), (5 * 1024**4, "5 TiB")])
+def test_sizes_are_short(size: int, text: str) -> None:
+    assert human(size) == text
