@@ -1,0 +1,259 @@
+# Copyright (c) 2026 The cairn.hci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A change of a node's network as files and two shell scripts: one makes it, one takes it back. Pure: no I/O.
+
+The scripts run as units of systemd, so they come to their end whatever happens to the SSH session.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+
+from ansible_collections.cairn.hci.plugins.module_utils import _ifupdown, _networkd
+from ansible_collections.cairn.hci.plugins.module_utils._bridge import Node, enslaved, info, kind, live_vxlan, to_dict
+from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
+
+# Left untouched when a route is restored: the kernel makes them itself.
+OWN_ROUTES = frozenset({"kernel"})
+# Keys of `ip -json route` and the words of `ip route`.
+ROUTE_WORDS = {"gateway": "via", "dev": "dev", "protocol": "proto", "prefsrc": "src", "metric": "metric"}
+
+
+@dataclass
+class Change:
+    """What a transaction does: the files to write (None: to remove), the links it touches, the commands of `apply`."""
+
+    files: dict[str, str | None] = field(default_factory=dict)
+    links: set[str] = field(default_factory=set)
+    created: set[str] = field(default_factory=set)
+    reconfigured: set[str] = field(default_factory=set)
+    before: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+
+
+def quote(*words: object) -> str:
+    """One shell command."""
+    return shlex.join(str(word) for word in words)
+
+
+def handed_back(node: Node, name: str) -> dict[str, str]:
+    """The file that gives the addresses of a removed bridge to its first port, from which they once came."""
+    options = _networkd.options(node.files, name) or to_dict(node, name)
+    if not options or not options["ports"] or not options["addresses"]:
+        return {}
+    port = options["ports"][0]
+    plain = {"name": port, "type": "interface", "ports": [], "vlan_aware": False, "mac": None, "vxlan": None}
+    return _networkd.files(options | plain)
+
+
+def removed(node: Node, change: Change, name: str) -> None:
+    """Add the removal of one object."""
+    saved = _networkd.options(node.files, name)
+    bridge = kind(node.links.get(name)) == "bridge"
+    ports = sorted({*enslaved(node, name), *_networkd.members(node.files, name)}) if bridge or saved else []
+    change.files |= dict.fromkeys(_networkd.owned(node.files, name))
+    if bridge or (saved and saved["type"] == "bridge"):
+        change.files |= handed_back(node, name)
+        change.after += [quote("ip", "link", "delete", p) for p in ports if kind(node.links.get(p)) == "vxlan"]
+        change.before.append(quote("ip", "link", "delete", name))
+    change.links |= {name, *ports}
+
+
+def rebuilt_vxlan(node: Node, change: Change, wanted: Object) -> None:
+    """Add what networkd does not do to an overlay that exists: a new id or address, a shorter flood list."""
+    have, want = live_vxlan(node, wanted["name"]), wanted["vxlan"]
+    if not have:
+        return
+    device = _networkd.vxlan_name(have)
+    if want is None or any(have[key] != want[key] for key in ("id", "local", "port")):
+        change.before.append(quote("ip", "link", "delete", device))
+        return
+    for remote in set(have["remotes"]) - set(want["remotes"]):
+        change.after.append(quote("bridge", "fdb", "delete", _networkd.FLOOD, "dev", device, "dst", remote, "self"))
+
+
+def present(node: Node, change: Change, wanted: Object) -> None:
+    """Add the making or changing of one object."""
+    name = wanted["name"]
+    expected = _networkd.files(wanted)
+    stale = [path for path in _networkd.owned(node.files, name) if path not in expected]
+    dropped = sorted(set(_networkd.members(node.files, name)) - {*wanted["ports"]} - overlay(wanted))
+    change.files |= dict.fromkeys(stale)
+    change.files |= {path: text for path, text in expected.items() if node.files.get(path) != text}
+    change.links |= {name, *wanted["ports"], *dropped, *overlay(wanted)}
+    if all(node.files.get(path) == text for path, text in expected.items()):
+        # networkd's reload passes over links whose files are as they were.
+        change.reconfigured |= {name, *wanted["ports"], *overlay(wanted)}
+    rebuilt_vxlan(node, change, wanted)
+    link = node.links.get(name)
+    if link is not None and bool(info(link).get("vlan_filtering")) != wanted["vlan_aware"]:
+        value = int(wanted["vlan_aware"])
+        change.before.append(quote("ip", "link", "set", "dev", name, "type", "bridge", "vlan_filtering", value))
+    change.before += [quote("ip", "link", "set", "dev", port, "nomaster") for port in dropped if port in node.links]
+    taken = [port for port in wanted["ports"] if node.links[port].get("master") != name]
+    change.before += [quote("ip", "address", "flush", "dev", port, "scope", "global") for port in taken]
+
+
+def overlay(wanted: Object) -> set[str]:
+    """The VXLAN device of an overlay."""
+    return {_networkd.vxlan_name(wanted["vxlan"])} if wanted["vxlan"] else set()
+
+
+def make(node: Node, items: list[Object]) -> Change:
+    """One change for all objects (complete options)."""
+    change = Change()
+    for wanted in sorted(items, key=lambda item: item["state"] == "present"):
+        if wanted["state"] == "absent":
+            removed(node, change, wanted["name"])
+        else:
+            present(node, change, wanted)
+    change.created = {name for name in change.links if name not in node.links}
+    for path, text in node.ifupdown.items():
+        disabled = _ifupdown.disable(text, change.links)
+        if disabled != text:
+            change.files[path] = disabled
+    return change
+
+
+def apply_script(change: Change, clients: list[int]) -> str:
+    """The script that makes the change live. `clients` are the DHCP clients of ifupdown on its links.
+
+    They are killed: asked to end, dhcpcd would take the address with it and rewrite resolv.conf.
+    """
+    lines = ["sleep 0.3  # the answer leaves first"]
+    lines += [f"kill -KILL {pid}" for pid in clients]
+    lines += change.before
+    again = [f"  networkctl reconfigure {quote(name)}" for name in sorted(change.reconfigured - change.created)]
+    lines += [
+        "systemctl daemon-reload",
+        "systemctl --quiet enable systemd-networkd.service",
+        "if systemctl --quiet is-active systemd-networkd.service; then",
+        "  networkctl reload",
+        *again,
+        "else",
+        "  systemctl start systemd-networkd.service",
+        "fi",
+        *change.after,
+    ]
+    return "\n".join(["#!/bin/sh", "exec 2>&1", *lines, ""])
+
+
+def address_line(name: str, entry: Object) -> str:
+    """The line of `ip -batch` that brings an address back, with its lifetime."""
+    words = ["address", "replace", f"{entry['local']}/{entry['prefixlen']}", "dev", name]
+    if entry.get("broadcast"):
+        words += ["broadcast", entry["broadcast"]]
+    if entry.get("label") not in {None, name}:
+        words += ["label", entry["label"]]
+    if entry.get("dynamic"):
+        words += ["valid_lft", entry["valid_life_time"], "preferred_lft", entry["preferred_life_time"]]
+    if entry.get("noprefixroute"):
+        words.append("noprefixroute")
+    return " ".join(str(word) for word in words)
+
+
+def route_line(entry: Object) -> str | None:
+    """The line of `ip -batch` that brings a route back; None for those that the kernel makes."""
+    if entry.get("protocol") in OWN_ROUTES or entry.get("type", "unicast") != "unicast":
+        return None
+    words = ["route", "replace", entry["dst"]]
+    for key, word in ROUTE_WORDS.items():
+        if entry.get(key) is not None:
+            words += [word, entry[key]]
+    if "gateway" not in entry and entry.get("scope"):
+        words += ["scope", entry["scope"]]
+    if "onlink" in entry.get("flags", []):
+        words.append("onlink")
+    if entry["dst"] == "default" and "gateway" not in entry:
+        return None
+    return " ".join(str(word) for word in words)
+
+
+def live_batch(node: Node, change: Change) -> list[str]:
+    """The lines of `ip -batch` that bring the links of a change back to what they were."""
+    known = sorted(name for name in change.links if name in node.links)
+    lines = []
+    for name in known:
+        link = node.links[name]
+        if kind(link) == "bridge":
+            lines.append(f"link add name {name} address {link['address']} type bridge forward_delay 0")
+        if info(link).get("vlan_filtering") is not None:
+            lines.append(f"link set dev {name} type bridge vlan_filtering {info(link)['vlan_filtering']}")
+    for name in known:
+        link = node.links[name]
+        master = f"master {link['master']}" if "master" in link else "nomaster"
+        lines.append(f"link set dev {name} {master}")
+        lines.append(f"link set dev {name} mtu {link['mtu']}")
+        lines.append(f"link set dev {name} {'up' if 'UP' in link['flags'] else 'down'}")
+        lines.append(f"address flush dev {name} scope global")
+    for name in known:
+        entries = node.links[name].get("addr_info", [])
+        lines += [address_line(name, e) for e in entries if e.get("scope") not in {"link", "host"} and "local" in e]
+    mine = [route_line(entry) for entry in node.routes if entry.get("dev") in known]
+    # A gateway is reachable only once the routes to its network are there.
+    return lines + sorted((line for line in mine if line), key=lambda line: " via " in line)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a rollback needs besides the links.
+
+    `files` are copies of the files (path -> copy, None: there was no file), `sysctls` path -> value, `networkd`
+    whether it was running.
+    """
+
+    directory: str
+    files: dict[str, str | None]
+    sysctls: dict[str, str]
+    networkd: bool
+
+
+def restore_script(node: Node, change: Change, saved: Saved) -> str:
+    """The script that returns the node to what it had.
+
+    With the argument `boot` it restores the files only, before the network comes up.
+    """
+    directory, pending = saved.directory, f"{saved.directory}/pending"
+    files = [
+        quote("cp", "-a", copy, path) if copy else quote("rm", "-f", path) for path, copy in sorted(saved.files.items())
+    ]
+    dhcp = [name for name in sorted(change.links) if _ifupdown.uses_dhcp(node.ifupdown, name)]
+    stop = [
+        "systemctl stop systemd-networkd.socket systemd-networkd.service",
+        "systemctl --quiet disable systemd-networkd.service",
+    ]
+    again = [f"networkctl reconfigure {quote(name)}" for name in sorted(change.links - change.created)]
+    live = [
+        "systemctl stop cairn-network-apply.service",
+        "systemctl daemon-reload",
+        *([] if saved.networkd else stop),
+        *(quote("ip", "link", "delete", name) for name in sorted(change.created)),
+        *(f"echo {quote(value)} >{quote(path)}" for path, value in saved.sysctls.items()),
+        f"ip -force -batch {pending}/live",
+        *(["networkctl reload", *again] if saved.networkd else []),
+        *(f"ifup --force {quote(name)}" for name in dhcp),
+    ]
+    return "\n".join(
+        [
+            "#!/bin/sh",
+            "# Returns the network of this node to what it had before an unconfirmed change. Written by cairn.hci.",
+            "exec 2>&1 9>/run/cairn-network.lock",
+            "flock 9",
+            f"test -d {pending} || exit 0",
+            *files,
+            'if [ "${1:-}" != boot ]; then',
+            *(f"  {line}" for line in live),
+            "fi",
+            f"rm -rf {directory}/rolled-back",
+            f"mv {pending} {directory}/rolled-back",
+            "rm -f /etc/systemd/system/sysinit.target.wants/cairn-network-rollback-boot.service",
+            "sync",
+            'if [ "${1:-}" != boot ]; then systemctl stop --no-block cairn-network-rollback.timer; fi',
+            "exit 0",
+            "",
+        ]
+    )
