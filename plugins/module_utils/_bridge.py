@@ -171,7 +171,8 @@ def inherited(node: Node, wanted: Object) -> Object:
         for key in result:
             result[key] += [entry for entry in part[key] if entry not in result[key]]
     result["gateway"] = one_per_family(result["gateway"])
-    return result | {key: (saved or {}).get(key) for key in ("mtu", "mac", "vxlan", "ports", "vlan_aware")}
+    single = {key: (saved or {}).get(key) for key in ("mtu", "mac", "vxlan", "ports", "vlan_aware")}
+    return result | single | {"saved": saved is not None}
 
 
 def one_per_family(gateways: list[str]) -> list[str]:
@@ -204,6 +205,7 @@ def complete(node: Node, wanted: Object) -> Object:
     bridge = wanted["type"] == "bridge"
     link = node.links.get(name)
     donor = link or (node.links.get(wanted["ports"][0]) if wanted["ports"] else None)
+    mac = kept["mac"] if kept["saved"] else (donor or {}).get("address")
 
     def choose(key: str, present: list[str]) -> list[str]:
         return present if wanted[key] is None else wanted[key]
@@ -215,7 +217,7 @@ def complete(node: Node, wanted: Object) -> Object:
         "ports": ports if bridge else [],
         "vlan_aware": bool(kept["vlan_aware"] if wanted["vlan_aware"] is None else wanted["vlan_aware"]) and bridge,
         "mtu": wanted["mtu"] or kept["mtu"],
-        "mac": (kept["mac"] or (donor or {}).get("address")) if bridge else None,
+        "mac": mac if bridge else None,
         "addresses": entries,
         "gateway": choose("gateway", gateways),
         "dns": choose("dns", kept["dns"]),
