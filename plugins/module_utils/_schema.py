@@ -1,0 +1,183 @@
+# Copyright (c) 2026 The cairn.hci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks variables against the roles' argument specs, and says what is wrong in a sentence each. Pure.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ansible.module_utils.common.text.converters import to_text
+from ansible.module_utils.common.validation import check_type_bool, check_type_float, check_type_int
+from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
+from ansible_collections.cairn.hci.plugins.module_utils._units import parse_size
+
+PREFIXES = ("base_", "network_", "ceph_", "libvirt_", "vm_", "ha_", "preflight_", "verify_")
+SIZES = {"vm_memory", "vm_memory_max", "size", "size_min", "size_max", "ceph_osd_memory", "libvirt_reserved_memory"}
+LIMITS = {
+    "vm_vcpus": (1, 4096),
+    "vm_vcpus_max": (1, 4096),
+    "vm_shutdown_timeout": (1, 86400),
+    "vlan": (1, 4094),
+    "mtu": (576, 65535),
+    "queues": (1, 256),
+    "iops": (1, 2**31),
+    "boot_order": (1, 1000),
+    "vni": (1, 2**24 - 1),
+    "libvirt_cpu_overcommit": (0.1, 1000),
+    "network_rollback_timeout": (5, 3600),
+}
+NAMES = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "list": "a list; write it in brackets, as [this, that]",
+    "dict": "a dictionary; write it in braces, as {name: value}",
+    "str": "a text",
+    "path": "a text",
+}
+
+
+class Problems:
+    """What is wrong; the same sentence about several hosts is one sentence."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._hosts: dict[str, list[str]] = {}
+
+    def add(self, host: str, text: str) -> None:
+        """Note that `text` holds of `host`; an empty host for what concerns the whole cluster."""
+        hosts = self._hosts.setdefault(text, [])
+        if host and host not in hosts:
+            hosts.append(host)
+
+    def hosts(self) -> set[str]:
+        """The hosts of which something is wrong."""
+        return {host for hosts in self._hosts.values() for host in hosts}
+
+    def __bool__(self) -> bool:
+        """Whether anything is wrong."""
+        return bool(self._hosts)
+
+    def sentences(self) -> list[str]:
+        """All of it, as shown to the user."""
+        return [f"{some(hosts)}: {text}" if hosts else text for text, hosts in self._hosts.items()]
+
+
+def some(names: Iterable[str], most: int = 4) -> str:
+    """The names, or the first of them and how many more."""
+    listed = list(names)
+    rest = len(listed) - most
+    return ", ".join(listed) if rest <= 1 else f"{', '.join(listed[:most])} and {rest} more"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What to do about an unknown name: the nearest known one, or all of them where they are few."""
+    choices = sorted(known)
+    match = difflib.get_close_matches(name, choices, 1, 0.6)
+    if match:
+        return f"did you mean {match[0]}?"
+    return f"known are {', '.join(choices)}." if 0 < len(choices) <= 12 else "remove it."
+
+
+Report = Callable[[str], None]
+
+
+def _scalar(spec: Object, value: Any) -> Any:
+    """`value` in the option's type. Raise TypeError when it is not of it."""
+    kind = spec.get("type", "str")
+    if kind in ("list", "dict"):
+        if not isinstance(value, list if kind == "list" else dict):
+            raise TypeError
+        return value
+    if kind == "raw":
+        return value
+    if isinstance(value, (list, dict)) or (kind in ("int", "float") and isinstance(value, bool)):
+        raise TypeError
+    convert = {"int": check_type_int, "float": check_type_float, "bool": check_type_bool}.get(kind, to_text)
+    return convert(value)
+
+
+def check_value(name: str, path: str, spec: Object, value: Any, report: Report) -> Any:
+    """Return `value` in the type of its option, with the defaults of what is in it."""
+    if value is None:
+        return spec.get("default")
+    try:
+        value = _scalar(spec, value)
+    except (TypeError, ValueError):
+        report(f"{path} is {value!r}, which is not {NAMES.get(spec['type'], spec['type'])}.")
+        return spec.get("default")
+    if spec.get("choices") and value not in spec["choices"]:
+        report(f"{path} is {value!r}; choose one of {', '.join(map(str, spec['choices']))}.")
+    if name in SIZES and spec.get("type", "str") == "str":
+        _size(path, value, report)
+    low, high = LIMITS.get(name, (None, None))
+    if low is not None and isinstance(value, (int, float)) and not low <= value <= high:
+        report(f"{path} is {value}; it must be from {low} to {high}.")
+    if isinstance(value, list):
+        inner = {"type": spec.get("elements", "raw"), "options": spec.get("options")}
+        return [check_value("", f"{path}[{n}]", inner, item, report) for n, item in enumerate(value)]
+    if isinstance(value, dict) and spec.get("options"):
+        return check_options(f"{path}.", spec["options"], value, report)
+    return value
+
+
+def _size(path: str, value: str, report: Report) -> None:
+    try:
+        parse_size(value, path)
+    except ResourceError as error:
+        report(str(error))
+
+
+def check_options(prefix: str, options: Object, values: Object, report: Report) -> Object:
+    """Check a dictionary with fixed keys, and return it with the defaults."""
+    for key in sorted(map(str, values.keys() - options.keys())):
+        report(f"{prefix}{key} is unknown; {nearest(key, options)}")
+    for key, spec in options.items():
+        if spec.get("required") and values.get(key) is None:
+            report(f"{prefix}{key} is missing.")
+    return {key: check_value(key, f"{prefix}{key}", spec, values.get(key), report) for key, spec in options.items()}
+
+
+def check_named(variable: str, options: Object, values: Object, report: Report) -> Object:
+    """Check a dictionary whose keys are free names, such as network_bridges."""
+    checked = {}
+    for key, value in values.items():
+        if value is not None and not isinstance(value, dict):
+            report(f"{variable}.{key} is {value!r}, which is not {NAMES['dict']}.")
+            continue
+        checked[str(key)] = check_options(f"{variable}.{key}.", options, value or {}, report)
+    return checked
+
+
+class Schema:
+    """The variables of all roles."""
+
+    def __init__(self, specs: Iterable[Object]) -> None:
+        """Take the `argument_specs` of every role: its entry point main, and one per dictionary of named things."""
+        self.options: Object = {}
+        self.named: Object = {}
+        for spec in specs:
+            entries = spec["argument_specs"]
+            self.options |= entries["main"].get("options") or {}
+            self.named |= {name: entry.get("options") or {} for name, entry in entries.items() if name != "main"}
+
+    def check(self, host: str, values: Object, problems: Problems) -> Object:
+        """Return one host's variables with types and defaults; note what is wrong with them."""
+
+        def report(text: str) -> None:
+            problems.add(host, text)
+
+        for name in sorted(values.keys() - self.options.keys()):
+            if name.startswith(PREFIXES):
+                report(f"{name} is unknown; {nearest(name, self.options)}")
+        checked = {name: check_value(name, name, spec, values.get(name), report) for name, spec in self.options.items()}
+        for name, options in self.named.items():
+            if isinstance(checked.get(name), dict):
+                checked[name] = check_named(name, options, checked[name], report)
+        return checked
