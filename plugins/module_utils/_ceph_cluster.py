@@ -37,8 +37,8 @@ def foreign(node: str, report: Object, fsids: set[str]) -> str | None:
         return None
     return (
         f"{node}: /etc/ceph/ceph.conf belongs to the cluster {report['fsid']} "
-        f"(monitors {', '.join(report['monitors'])}); move it away if this node shall leave that cluster, or remove the "
-        "node from the inventory."
+        f"(monitors {', '.join(report['monitors'])}); move it away if this node shall leave that cluster, or take "
+        "the node out of the inventory."
     )
 
 

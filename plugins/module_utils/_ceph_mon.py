@@ -119,8 +119,8 @@ class CephMon(Resource):
         # Until it has joined, a monitor is known by 0.0.0.0 or not at all.
         if name in shall and addresses.get(name, "0.0.0.0") not in ("0.0.0.0", "", "::", shall[name]):
             raise ResourceError(
-                f"The monitor {name} has the address {addresses[name]}, the inventory says {shall[name]}: a monitor keeps "
-                "its address; remove it (state: absent) while the others run, and let it join anew."
+                f"The monitor {name} has the address {addresses[name]}, the inventory says {shall[name]}: a monitor "
+                "keeps its address; remove it (state: absent) while the others run, and let it join anew."
             )
 
     def apply(self, current: Object | None, wanted: Object, changes: list[Change]) -> None:
