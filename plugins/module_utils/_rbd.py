@@ -191,6 +191,10 @@ def shows_users(item: Object) -> bool:
     return bool(item.get("state", "absent") == "absent")
 
 
-def needs_children(item: Object) -> bool:
-    """Whether the clones of `item` matter: to those who only read, and where a snapshot may lose its protection."""
-    return shows_users(item) or bool(item.get("snapshots_absent")) or item.get("protected") is not None
+def endangered(current: Object, item: Object) -> list[str]:
+    """The snapshots whose clones matter: all to those who only read, else those that `item` may remove or unprotect."""
+    if shows_users(item):
+        return list(current["snapshots"])
+    absent, protected = item.get("snapshots_absent") or [], item.get("protected")
+    loose = [] if protected is None else set(item.get("snapshots") or []) - set(protected)
+    return [name for name in current["snapshots"] if name in absent or (name in loose and name in current["protected"])]

@@ -17,7 +17,8 @@ from typing import Any
 
 from ansible_collections.cairn.hci.plugins.module_utils import _rbd, _rbd_options
 from ansible_collections.cairn.hci.plugins.module_utils._ceph import CephResource
-from ansible_collections.cairn.hci.plugins.module_utils._rbd import UNFINISHED, needs_children, path_of, shows_users
+from ansible_collections.cairn.hci.plugins.module_utils._rbd import UNFINISHED, path_of, shows_users
+from ansible_collections.cairn.hci.plugins.module_utils._rbd_header import Header, decode, plain, read_header
 from ansible_collections.cairn.hci.plugins.module_utils._rbd_make import Maker
 from ansible_collections.cairn.hci.plugins.module_utils._rbd_order import Work, missing, waves
 from ansible_collections.cairn.hci.plugins.module_utils._rbd_read import Pools
@@ -67,17 +68,36 @@ class Images(CephResource):
             pool = self.params["pool"]
             wanted = [{"pool": pool, "name": name} for name in self.pools.images(pool)]
         names = {pool: self.pools.images(pool) for pool in {item["pool"] for item in wanted} & self.pools.names}
+        found = self.read_plain([item for item in wanted if not shows_users(item)], names)
 
         def look(item: Object) -> Object | None:
             there = names.get(item["pool"], {})
             if item["name"] in there:
-                return self.pools.describe(item, there[item["name"]], children=needs_children(item))
+                return self.pools.describe(item, there[item["name"]])
             return self.pools.leftover(item) if item["name"] + UNFINISHED in there else None
 
-        found = {path_of(item): thing for item, thing in zip(wanted, self.each(look, wanted), strict=True) if thing}
-        self.read_parents([item for item in wanted if found.get(path_of(item), {"unfinished": True}).get("unfinished")])
+        rest = [item for item in wanted if path_of(item) not in found]
+        found |= {path_of(item): thing for item, thing in zip(rest, self.each(look, rest), strict=True) if thing}
+        self.read_parents([item for item in rest if found.get(path_of(item), {"unfinished": True}).get("unfinished")])
         self.name_hosts([found[path_of(item)] for item in wanted if path_of(item) in found and shows_users(item)])
         return found
+
+    def read_plain(self, items: list[Object], names: dict[str, dict[str, str]]) -> dict[str, Object]:
+        """Read the images whose header says all; the name of each parent comes from one of its clones, opened."""
+        headers: dict[str, Header] = {}
+        clones: dict[bytes, Object] = {}
+        for item in items:
+            if number := names.get(item["pool"], {}).get(item["name"]):
+                with self.pools.explained(path_of(item)):
+                    header = read_header(self.pools[item["pool"]], number)
+                if header and plain(header) and ("parent" in header or not item.get("clone_of")):
+                    headers[path_of(item)] = header
+                    clones.setdefault(header.get("parent", b""), item)
+        clones.pop(b"", None)
+        parents = dict(zip(clones, self.each(self.pools.parent_of, list(clones.values())), strict=True))
+        return {
+            path_of(item): decode(headers[path_of(item)], item, parents) for item in items if path_of(item) in headers
+        }
 
     def read_parents(self, items: list[Object]) -> None:
         """Look at the snapshots from which `items` shall be cloned."""

@@ -115,7 +115,7 @@ class Maker:
     def remove_half(self, wanted: Object) -> None:
         """Remove an image whose making was cut short, unless it was finished meanwhile."""
         number = self.pools.images(wanted["pool"]).get(wanted["name"])
-        if number and self.pools.describe(wanted, number, children=False).get("unfinished"):
+        if number and self.pools.describe(wanted, number).get("unfinished"):
             self.api.remove(self.pools[wanted["pool"]], wanted["name"])
 
     def finished_elsewhere(self, wanted: Object, current: Object, seconds: int) -> bool:

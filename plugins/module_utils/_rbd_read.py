@@ -18,7 +18,13 @@ from types import ModuleType
 from typing import Any
 
 from ansible_collections.cairn.hci.plugins.module_utils._ceph import Cluster, librados
-from ansible_collections.cairn.hci.plugins.module_utils._rbd import ORIGIN, UNFINISHED, feature_names, path_of
+from ansible_collections.cairn.hci.plugins.module_utils._rbd import (
+    ORIGIN,
+    UNFINISHED,
+    endangered,
+    feature_names,
+    path_of,
+)
 from ansible_collections.cairn.hci.plugins.module_utils._resource import MissingLibrary, Object, ResourceError
 
 
@@ -80,14 +86,14 @@ class Pools:
         except self.rbd.ImageNotFound:
             return None
 
-    def describe(self, item: Object, number: str, children: bool) -> Object:
+    def describe(self, item: Object, number: str) -> Object:
         """Return what the image `item`, whose id is `number`, is: the modules' return value."""
         pool = self[item["pool"]]
         try:
             with self.explained(path_of(item)), self.rbd.Image(pool, item["name"], read_only=True) as image:
                 found = self.to_dict(image, item)
-                if children:
-                    found["children"] = clones_of(image, found["snapshots"])
+                if names := endangered(found, item):
+                    found["children"] = clones_of(image, names)
                 if never_cloned(found, item) and not has_data(pool, image.block_name_prefix()):
                     found["unfinished"] = "creation"
                 return found
@@ -125,6 +131,14 @@ class Pools:
     def pool_name(self, number: int) -> str:
         """The name of the pool with this number."""
         return str(self.cluster.rados.pool_reverse_lookup(number))
+
+    def parent_of(self, item: Object) -> str | None:
+        """The snapshot of which the image `item` is a clone."""
+        with (
+            self.explained(path_of(item)),
+            self.rbd.Image(self[item["pool"]], item["name"], read_only=True) as image,
+        ):
+            return self.parent(image)
 
     def parent(self, image: Any) -> str | None:
         """The snapshot of which an open image is a clone."""

@@ -166,7 +166,7 @@ RETURN = r"""
 images:
   description:
     - Each image as it is now, sizes in bytes.
-    - C(watchers) are the clients that have it open, C(children) (where it was of interest) the clones of each snapshot.
+    - Where they mattered, C(watchers) are the clients that have it open, and C(children) the clones of snapshots.
     - An image whose making was cut short has C(unfinished).
   returned: success
   type: list
@@ -181,7 +181,6 @@ images:
       snapshots: []
       protected: []
       metadata: {cairn.clone_of: vms/base.debian-13@base}
-      watchers: []
       state: present
       changed: true
 """
