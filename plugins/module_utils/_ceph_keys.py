@@ -32,7 +32,7 @@ def cap_list(caps: dict[str, str]) -> list[str]:
 class CephKey(CephResource):
     """Keys are made in the cluster; a secret leaves it only into a keyring, or where it is asked for."""
 
-    plural = "keys"
+    plural = "ceph_keys"
 
     def read(self, wanted: list[Object] | None) -> dict[str, Object]:
         """Return the keys; `file` is the keyring where it holds the right secret with the right mode and owner."""
@@ -42,7 +42,7 @@ class CephKey(CephResource):
         for item in items:
             if (entry := entries.get(item["name"])) is not None:
                 key = to_dict(entry) | {"file": self.file(item, entry["key"])}
-                if self.params.get("return_secret"):
+                if self.params.get("with_secret"):
                     key["secret"] = entry["key"]
                 found[item["name"]] = key
         return found

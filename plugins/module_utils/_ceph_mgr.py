@@ -62,7 +62,7 @@ class CephMgr(CephResource):
             if wanted is None
             else [item["name"] for item in wanted]
         )
-        keys = CephKey({**self.params, "return_secret": False})
+        keys = CephKey({**self.params, "with_secret": False})
         keys.cluster = self.cluster
         items = [key_item(name) for name in names]
         known = keys.read(items)
@@ -100,7 +100,7 @@ class CephMgr(CephResource):
         """Carry out the plan, and wait until the cluster knows the manager."""
         name = wanted["name"]
         item = key_item(name)
-        keys = CephKey({**self.params, "return_secret": False})
+        keys = CephKey({**self.params, "with_secret": False})
         keys.cluster = self.cluster
         if wanted["state"] == "absent":
             daemon.stop(f"ceph-mgr@{name}")

@@ -80,7 +80,7 @@ class CephMon(Resource):
             mon = to_dict(name, store, node.mon_status(name) if store else None, daemon.unit(f"ceph-mon@{name}"))
             if mon is not None:
                 mon["fsid"] = mon["fsid"] or node.parse_conf(CONF.read_text() if CONF.exists() else "")["fsid"]
-                found[name] = mon | (self.secrets(name) if self.params.get("return_key") else {})
+                found[name] = mon | (self.secrets(name) if self.params.get("with_key") else {})
         return found
 
     def secrets(self, name: str) -> Object:
