@@ -18,7 +18,16 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import Object,
 from ansible_collections.cairn.hci.plugins.module_utils._units import parse_size
 
 PREFIXES = ("base_", "network_", "ceph_", "libvirt_", "vm_", "ha_", "preflight_", "verify_")
-SIZES = {"vm_memory", "vm_memory_max", "size", "size_min", "size_max", "ceph_osd_memory", "libvirt_reserved_memory"}
+SIZES = {
+    "vm_memory",
+    "vm_memory_max",
+    "size",
+    "bandwidth",
+    "size_min",
+    "size_max",
+    "ceph_osd_memory",
+    "libvirt_reserved_memory",
+}
 LIMITS = {
     "vm_vcpus": (1, 4096),
     "vm_vcpus_max": (1, 4096),
@@ -30,7 +39,7 @@ LIMITS = {
     "boot_order": (1, 1000),
     "vni": (1, 2**24 - 1),
     "libvirt_cpu_overcommit": (0.1, 1000),
-    "network_rollback_timeout": (5, 3600),
+    "network_rollback_timeout": (20, 3600),
 }
 NAMES = {
     "int": "a whole number",
@@ -59,6 +68,10 @@ class Problems:
     def hosts(self) -> set[str]:
         """The hosts of which something is wrong."""
         return {host for hosts in self._hosts.values() for host in hosts}
+
+    def mentions(self, text: str) -> bool:
+        """Whether something was said of what `text` names."""
+        return any(sentence.startswith((f"{text}.", f"{text}:")) for sentence in self._hosts)
 
     def __bool__(self) -> bool:
         """Whether anything is wrong."""

@@ -33,6 +33,13 @@ options:
     type: list
     elements: dict
     default: []
+  osd_devices:
+    description:
+      - Paths and patterns of devices, as O(cairn.hci.ceph_osd#module:device) takes them.
+      - What each of them is and holds is returned in C(osd_devices).
+    type: list
+    elements: str
+    default: []
   images:
     description: Whether to return the size of every RBD image, where the server can ask its Ceph cluster.
     type: bool
@@ -56,7 +63,8 @@ node:
   description:
     - What the server is and has. Sizes are in bytes.
     - C(domain_type) says how it can run guests, V(kvm) or V(qemu). C(vlan_filtering) is null where that can't be known.
-    - C(images) is null unless asked for. C(unreachable_sources) is empty unless packages are missing.
+    - C(osd_error) says why O(osd_devices) can't be right. C(images) is null unless asked for.
+    - C(unreachable_sources) is empty unless packages are missing.
     - C(clock_offset) is the server's clock less the controller's in seconds. C(clock_error) tells how sure that is.
   returned: success
   type: dict
@@ -118,6 +126,8 @@ node:
       mon_names: []
       osds: []
       device_mapper: true
+    osd_devices: []
+    osd_error: null
     images: null
     libvirt_version: 11.3.0
     domains:
@@ -133,6 +143,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.hci.plugins.module_utils import (
+    _block_device,
     _ceph_node,
     _node,
     _node_disks,
@@ -140,7 +151,7 @@ from ansible_collections.cairn.hci.plugins.module_utils import (
     _node_network,
     _node_sources,
 )
-from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
+from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
 
 
 def packages(params: Object, release: str) -> Object:
@@ -154,6 +165,15 @@ def packages(params: Object, release: str) -> Object:
     for extra in params["repositories"]:
         sources += _node_sources.of_options(extra)
     return {"missing_packages": missing, "unreachable_sources": _node_sources.unreachable(sources)}
+
+
+def osd_devices(patterns: list[str]) -> Object:
+    """What the devices are that are meant for OSDs."""
+    try:
+        paths = _block_device.names(patterns).values() if patterns else []
+        return {"osd_devices": [_block_device.inspect(path) for path in paths], "osd_error": None}
+    except ResourceError as error:
+        return {"osd_devices": [], "osd_error": str(error)}
 
 
 def facts(params: Object) -> Object:
@@ -170,6 +190,7 @@ def facts(params: Object) -> Object:
         **network,
         "disks": _node_disks.read(),
         "ceph": _ceph_node.report(),
+        **osd_devices(params["osd_devices"]),
         "images": _node_engines.images() if params["images"] else None,
         **_node_engines.libvirt(),
         **packages(params, system["release"]),
@@ -184,6 +205,7 @@ def main() -> None:
             "packages": {"type": "list", "elements": "str", "default": []},
             "release_packages": {"type": "dict", "default": {}},
             "repositories": {"type": "list", "elements": "dict", "default": []},
+            "osd_devices": {"type": "list", "elements": "str", "default": []},
             "images": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

@@ -1,0 +1,109 @@
+# Copyright (c) 2026 The cairn.hci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Validates the inventory as a whole against the nodes, and makes the plan. Runs once, on the controller."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.cairn.hci.plugins.module_utils import (
+    _guests,
+    _inventory,
+    _networks,
+    _node_checks,
+    _plan,
+    _plan_text,
+)
+from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, try_each
+from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
+from ansible_collections.cairn.hci.plugins.module_utils._schema import Problems
+from ansible_collections.cairn.hci.plugins.module_utils._vm_plan import base_name
+from ansible_collections.cairn.hci.plugins.plugin_utils import _controller
+
+ANSWER = "_preflight_node"
+
+
+class ActionModule(ActionBase):
+    """All errors at once, or the plan."""
+
+    BYPASS_HOST_LOOP = True
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _VALID_ARGS = frozenset(("others",))
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the fact cairn_plan, or fail with a sentence for each thing that is wrong."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        problems = Problems()
+        inventory = self.read(variables, problems)
+        plan = self.check(inventory, problems)
+        if problems or plan is None:
+            sentences = problems.sentences()
+            return result | {
+                "failed": True,
+                "errors": sentences,
+                "msg": "\n".join([*sentences, "Nothing was changed."]),
+            }
+        text = _plan_text.lines(plan)
+        Display().display("\n".join(text))
+        return result | {"changed": False, "plan": text, "ansible_facts": {"cairn_plan": plan}}
+
+    def read(self, variables: dict[str, Any], problems: Problems) -> Inventory:
+        """The inventory, with the answers of all nodes."""
+        hostvars, groups = variables["hostvars"], variables["groups"]
+        schema = _controller.schema(self._loader)
+        inventory = Inventory(
+            _controller.machines(groups.get("nodes", []), hostvars, schema, problems),
+            _controller.machines(groups.get("vms", []), hostvars, schema, problems),
+            ssh_keys=_controller.ssh_keys(),
+        )
+        for sentence in _controller.twice(_controller.files(inventory, hostvars)):
+            problems.add("", sentence)
+        others = {entry.get("item"): entry for entry in self._task.args.get("others") or []}
+        for node in inventory.nodes.values():
+            reason = _controller.answer(node, hostvars[node.name].get(ANSWER) or others.get(node.name))
+            if reason is not None:
+                problems.add("", _node_checks.unanswered(node, reason))
+        hosts = [*inventory.vms.values(), *inventory.nodes.values()]
+        inventory.images = _controller.images(hosts, problems)
+        return inventory
+
+    def check(self, inventory: Inventory, problems: Problems) -> Object | None:
+        """Check everything that what is known allows to check; return the plan when nothing is wrong."""
+        bad = problems.hosts()
+        _inventory.check(inventory, problems, bad)
+        if not inventory.nodes or bad & inventory.nodes.keys():
+            return None
+        _networks.check(inventory, problems)
+        _node_checks.check(inventory, problems)
+        silent = [node for node in inventory.nodes.values() if not node.facts]
+        bad = problems.hosts()
+        if bad & inventory.nodes.keys():
+            return None
+        self.examine(inventory, problems)
+        among = _guests.check(inventory, _guests.Networks(inventory), problems, bad)
+        if silent:
+            return None
+        ceph = try_each(problems, "", lambda: _plan.cluster(inventory, str(uuid.uuid4())))
+        if ceph is None:
+            return None
+        devices = {name: _plan.osds(node, ceph["fsid"], problems) for name, node in inventory.nodes.items()}
+        _plan.check_pools(inventory, devices, problems)
+        placed = try_each(problems, "", lambda: _plan.placement(inventory, among, devices))
+        return None if problems else _plan.build(inventory, ceph, devices, placed or {})
+
+    def examine(self, inventory: Inventory, problems: Problems) -> None:
+        """Look into those images of the controller that a disk is still to be made of."""
+        there = _guests.known_images(inventory) or {}
+        pool = _inventory.first_pool(inventory)
+        for name in _guests.wanted_images(inventory):
+            image = inventory.images[name]
+            imported = image["sha256"] and f"{pool}/{base_name(name, image)}" in there
+            if image["path"] and not imported and not problems.mentions(f"vm_images.{name}"):
+                try_each(problems, "", lambda name=name, image=image: _controller.examine(name, image))

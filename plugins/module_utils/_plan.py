@@ -1,0 +1,111 @@
+# Copyright (c) 2026 The cairn.hci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the inventory and the nodes' facts to the plan that all roles carry out. Pure.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.cairn.hci.plugins.module_utils import _ceph_cluster, _ceph_devices, _guests, _networks
+from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, first_pool, monitors
+from ansible_collections.cairn.hci.plugins.module_utils._node_checks import capacity
+from ansible_collections.cairn.hci.plugins.module_utils._placement import place
+from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
+from ansible_collections.cairn.hci.plugins.module_utils._schema import Problems
+from ansible_collections.cairn.hci.plugins.module_utils._vm_plan import VmPlan
+
+
+def cluster(inventory: Inventory, new_fsid: str) -> Object:
+    """Which Ceph cluster the nodes are or will be. Raise ResourceError where they are of different ones."""
+    reports = {node.name: (node.facts or {}).get("ceph") for node in inventory.nodes.values()}
+    wipe = {node.name: node.get("ceph_osd_wipe") or [] for node in inventory.nodes.values()}
+    decided: Object = _ceph_cluster.decide(reports, monitors(inventory), wipe, new_fsid)
+    return decided
+
+
+def osds(node: Machine, fsid: str, problems: Problems) -> list[Object]:
+    """The devices of a node that are or become OSDs, each with what becomes of it."""
+    facts, wipe = node.facts or {}, node.get("ceph_osd_wipe") or []
+    found = facts["osd_devices"]
+    if facts["osd_error"]:
+        problems.add(node.name, facts["osd_error"])
+    elif not found and node.get("ceph_osd_devices"):
+        problems.add(
+            node.name, f"ceph_osd_devices: no disk matches {', '.join(node.get('ceph_osd_devices'))}; correct it."
+        )
+    chosen = []
+    try:
+        for device in _ceph_devices.select(found, node.get("ceph_osd_filter"), fsid, wipe):
+            try:
+                verdict = _ceph_devices.verdict(device, fsid, None, wipe)
+                chosen.append({"path": device["path"], "size": device["size"], "plan": verdict})
+            except ResourceError as error:
+                problems.add(node.name, str(error))
+    except ResourceError as error:
+        problems.add(node.name, str(error))
+    return chosen
+
+
+def check_pools(inventory: Inventory, devices: dict[str, list[Object]], problems: Problems) -> None:
+    """Whether there are as many nodes with OSDs as a pool wants replicas."""
+    having = sum(1 for chosen in devices.values() if chosen)
+    for name, pool in (inventory.cluster("ceph_pools") or {}).items():
+        size = pool.get("size") or 3
+        if size > having and not pool.get("crush_rule") and pool.get("state", "present") != "absent":
+            problems.add(
+                "",
+                f"ceph_pools.{name}: {size} replicas need {size} nodes with OSDs, and ceph_osd_devices gives {having}; "
+                f"add disks, or set ceph_pools.{name}.size.",
+            )
+
+
+def placement(
+    inventory: Inventory, among: dict[str, frozenset[str]], devices: dict[str, list[Object]]
+) -> dict[str, str]:
+    """The node of each VM that shall exist."""
+    declared, homes = set(inventory.vms), _guests.homes(inventory)
+    hosts = [
+        capacity(node, node.facts, len(devices[node.name]), declared) for node in inventory.nodes.values() if node.facts
+    ]
+    return place(hosts, [_guests.guest(inventory.vms[name], homes[name], nodes) for name, nodes in among.items()])
+
+
+def node_plans(inventory: Inventory, devices: dict[str, list[Object]]) -> dict[str, Object]:
+    """What each node is to be."""
+    networks = _networks.plan(inventory)
+    plans = {}
+    for name, node in inventory.nodes.items():
+        facts, own, kind = node.facts or {}, _networks.storage(node), node.get("libvirt_domain_type")
+        management = node.address or getattr(_networks.own_interface(node), "ip", own.ip)
+        plans[name] = {
+            "place": node.place,
+            "address": str(management),
+            "storage_address": str(own),
+            "storage_ip": str(own.ip),
+            **networks[name],
+            "domain_type": facts["domain_type"] if kind == "auto" else kind,
+            "osds": devices[name],
+            "ceph": facts["ceph"],
+        }
+    return plans
+
+
+def build(inventory: Inventory, ceph: Object, devices: dict[str, list[Object]], placed: dict[str, str]) -> Object:
+    """The plan."""
+    nodes = node_plans(inventory, devices)
+    vms = VmPlan(inventory, placed)
+    return {
+        "fsid": ceph["fsid"],
+        "ceph": ceph,
+        "nodes": nodes,
+        "monitors": [{"name": name, "address": nodes[name]["storage_ip"]} for name in monitors(inventory)],
+        "storage_cidr": str(_networks.storage(next(iter(inventory.nodes.values()))).network),
+        "certificates": [
+            {"name": name, "dns": [name], "addresses": list(dict.fromkeys([node["address"], node["storage_ip"]]))}
+            for name, node in nodes.items()
+        ],
+        "vm_pool": first_pool(inventory),
+        **vms.parts(),
+    }

@@ -1,0 +1,177 @@
+# Copyright (c) 2026 The cairn.hci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules rbd_image, cloud_init_seed and domain are to be given for the VMs of the inventory. Pure.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.cairn.hci.plugins.module_utils import _cloud_init, _guests
+from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, first_pool
+from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
+
+SNAPSHOT = "base"
+SEED = "seed"
+# The node's copy of an image that lies on the controller, until it is imported.
+UPLOADS = "/var/tmp/cairn.hci"
+
+
+def given(**options: Any) -> Object:
+    """The options that are set."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def base_name(name: str, image: Object) -> str:
+    """The RBD image of a base image: another content is another image."""
+    return f"base.{name}.{image['sha256'][:8]}"
+
+
+class VmPlan:
+    """The parts of the plan that concern VMs."""
+
+    def __init__(self, inventory: Inventory, placed: dict[str, str]) -> None:
+        """Begin from the inventory and the node of each VM."""
+        self.inventory = inventory
+        self.placed = placed
+        self.networks = _guests.Networks(inventory)
+        self.homes = _guests.homes(inventory)
+        self.pool = first_pool(inventory)
+
+    def parts(self) -> Object:
+        """All of them."""
+        present = [vm for vm in self.inventory.present() if vm.name in self.placed]
+        absent = [vm for vm in self.inventory.vms.values() if vm.get("vm_state") == "absent"]
+        return {
+            "images": self.images(),
+            "uploads": self.uploads(),
+            "disks": [disk for vm in present for disk in self.disks(vm)],
+            "seeds": [self.seed(vm) for vm in present if vm.get("vm_image")],
+            "domains": self.domains(present, absent),
+            "disks_absent": [disk for vm in absent if vm.get("vm_delete_disks") for disk in self.lost_disks(vm)],
+            "seeds_absent": [self.lost_seed(vm) for vm in absent if vm.get("vm_image")],
+            "vms": {vm.name: self.summary(vm) for vm in (*present, *absent)},
+        }
+
+    def used_images(self) -> dict[str, Object]:
+        """The images that a disk is still to be made of."""
+        return {name: self.inventory.images[name] for name in _guests.wanted_images(self.inventory)}
+
+    def images(self) -> list[Object]:
+        """The base images, each with the protected snapshot that disks are clones of."""
+        return [
+            given(
+                name=base_name(name, image),
+                pool=self.pool,
+                source=image["url"] or f"{UPLOADS}/{base_name(name, image)}",
+                checksum=f"sha256:{image['sha256']}",
+                format=image["format"],
+                snapshots=[SNAPSHOT],
+                protected=[SNAPSHOT],
+            )
+            for name, image in self.used_images().items()
+        ]
+
+    def uploads(self) -> list[Object]:
+        """The files of the controller that a node needs for the import; not those that were imported before."""
+        there = _guests.known_images(self.inventory) or {}
+        return [
+            {"source": image["path"], "path": f"{UPLOADS}/{base_name(name, image)}"}
+            for name, image in self.used_images().items()
+            if image["path"] and f"{self.pool}/{base_name(name, image)}" not in there
+        ]
+
+    def disks(self, vm: Machine) -> list[Object]:
+        """The RBD images of a VM's disks. A disk that is there keeps its origin, whatever vm_image is by now."""
+        found = []
+        for disk in _guests.disks(vm, self.inventory):
+            clone = None
+            if disk["image"] and not _guests.exists(vm, disk, self.inventory):
+                clone = f"{self.pool}/{base_name(disk['image'], self.inventory.images[disk['image']])}@{SNAPSHOT}"
+            found.append(
+                given(name=f"{vm.name}.{disk['name']}", pool=disk["pool"], size=disk.get("size"), clone_of=clone)
+            )
+        return [disk for disk in found if len(disk) > 2]
+
+    def lost_disks(self, vm: Machine) -> list[Object]:
+        """The RBD images that go to the trash with their VM."""
+        return [
+            {"name": f"{vm.name}.{disk['name']}", "pool": disk["pool"], "state": "absent", "trash": True}
+            for disk in _guests.disks(vm, self.inventory)
+        ]
+
+    def seed(self, vm: Machine) -> Object:
+        """The cloud-init seed of a VM."""
+        keys = vm.get("vm_ssh_keys")
+        return {
+            "name": f"{vm.name}.{SEED}",
+            "pool": self.pool,
+            "user_data": _cloud_init.user_data(vm, self.inventory.ssh_keys if keys is None else keys),
+            "meta_data": _cloud_init.meta_data(vm),
+            "network_config": _cloud_init.network_config(_guests.nics(vm, self.networks)),
+        }
+
+    def lost_seed(self, vm: Machine) -> Object:
+        """The seed of a VM that shall not exist; it is made anew from the inventory whenever it is needed."""
+        return {"name": f"{vm.name}.{SEED}", "pool": self.pool, "state": "absent"}
+
+    def domains(self, present: list[Machine], absent: list[Machine]) -> dict[str, list[Object]]:
+        """The domains of each node; a VM is taken away wherever else it is defined."""
+        found: dict[str, list[Object]] = {name: [] for name in self.inventory.nodes}
+        for vm in present:
+            found[self.placed[vm.name]].append(self.domain(vm))
+        for vm in (*present, *absent):
+            for node in self.homes[vm.name]:
+                if node != self.placed.get(vm.name):
+                    found[node].append(self.lost_domain(vm))
+        return found
+
+    def lost_domain(self, vm: Machine) -> Object:
+        """A domain that shall not be there."""
+        return {"name": vm.name, "state": "absent"}
+
+    def domain(self, vm: Machine) -> Object:
+        """The options of a VM's domain."""
+        plain = ("vcpus", "vcpus_max", "memory", "memory_max", "cpu_model", "machine", "firmware", "power", "autostart")
+        devices = ("guest_agent", "watchdog", "rng", "vnc", "console_log")
+        return given(
+            name=vm.name,
+            **{name: vm.get(f"vm_{name}") for name in (*plain, *devices)},
+            disks=[
+                given(
+                    image=f"{vm.name}.{disk['name']}",
+                    **{key: value for key, value in disk.items() if key not in ("size", "image")},
+                )
+                for disk in _guests.disks(vm, self.inventory)
+            ],
+            nics=[
+                given(
+                    name=nic["name"],
+                    bridge=nic["network"],
+                    vlan=nic["vlan"],
+                    mac=nic["mac"] if nic["mac_given"] else None,
+                    mtu=nic["mtu"],
+                    queues=nic["queues"],
+                )
+                for nic in _guests.nics(vm, self.networks)
+            ],
+            cloud_init={"pool": self.pool, "image": f"{vm.name}.{SEED}"} if vm.get("vm_image") else None,
+        )
+
+    def summary(self, vm: Machine) -> Object:
+        """What status, verify and the roles' conditions need to know of a VM."""
+        there = self.homes[vm.name]
+        return {
+            "node": self.placed.get(vm.name),
+            "state": vm.get("vm_state"),
+            "power": vm.get("vm_power"),
+            "memory": vm.get("vm_memory"),
+            "vcpus": vm.get("vm_vcpus"),
+            "address": str(vm.address) if vm.address else None,
+            "restart": vm.get("vm_restart"),
+            "shutdown_timeout": vm.get("vm_shutdown_timeout"),
+            "defined_on": sorted(there),
+        }
