@@ -139,6 +139,10 @@ class CephMon(Resource):
         """Make the store beside its place, then move it there, so that there is never half a store."""
         name, seconds = wanted["name"], self.params["timeout"]
         store, draft = STORES / f"ceph-{name}", STORES / f".ceph-{name}.new"
+        if not (wanted["key"] or wanted["bootstrap"]):
+            raise ResourceError(
+                f"The monitor {name} needs the key of the others to join; bootstrap: true makes a new one."
+            )
         if store.exists() and any(store.iterdir()):
             raise ResourceError(f"{store} has files but no store.db; move it away, then run again.")
         shutil.rmtree(draft, ignore_errors=True)

@@ -41,8 +41,12 @@ options:
         type: str
         required: true
   key: &key
-    description: The secret of C(mon.). Without it a store is made with a new one, which makes a new cluster.
+    description: The secret of C(mon.), with which a new monitor joins the others.
     type: str
+  bootstrap: &bootstrap
+    description: Whether this is the first monitor of a new cluster, for which a key is made when it has no store yet.
+    type: bool
+    default: false
   monmap: &monmap
     description: The map of an existing quorum, in base64. Takes precedence over O(members).
     type: str
@@ -64,6 +68,7 @@ options:
       fsid: *fsid
       members: *members
       key: *key
+      bootstrap: *bootstrap
       monmap: *monmap
       state: *state
   with_key:
@@ -86,6 +91,7 @@ EXAMPLES = r"""
     name: node1
     fsid: 5d3b7e8e-0f5c-4f3a-9a52-0f1a1d5ec9f5
     members: [{name: node1, address: 10.10.0.1}, {name: node2, address: 10.10.0.2}, {name: node3, address: 10.10.0.3}]
+    bootstrap: true
     with_key: true
   no_log: true
   register: first
@@ -125,6 +131,7 @@ OPTIONS = {
     "fsid": {"type": "str"},
     "members": {"type": "list", "elements": "dict", "options": MEMBER},
     "key": {"type": "str", "no_log": True},
+    "bootstrap": {"type": "bool", "default": False},
     "monmap": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
