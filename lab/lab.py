@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import guest_image
 import host
 import network
 import plan as planning
@@ -116,6 +117,7 @@ def parser() -> argparse.ArgumentParser:
         ("up", "make and boot the lab"),
         ("down", "remove the lab and all it left"),
         ("status", "show the nodes"),
+        ("guest-image", "build the cloud image of the lab's VMs"),
     ):
         verbs.add_parser(verb, help=text, parents=[common])
     for verb, text in (("start", "boot"), ("stop", "power off in order"), ("restart", "power off and boot")):
@@ -134,6 +136,9 @@ def parser() -> argparse.ArgumentParser:
 def act(options: argparse.Namespace) -> int:
     """Do what the command line asks; returns the exit status."""
     host.require()
+    if options.verb == "guest-image":
+        print(guest_image.ensure())
+        return 0
     lab = Lab(options.inventory)
     verb = options.verb
     if verb == "status":
