@@ -8,6 +8,8 @@ Private to the collection.
 
 from __future__ import annotations
 
+import uuid
+
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_cluster, _ceph_devices, _guests, _networks
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, first_pool, monitors
 from ansible_collections.cairn.hci.plugins.module_utils._node_checks import capacity
@@ -98,6 +100,7 @@ def build(inventory: Inventory, ceph: Object, devices: dict[str, list[Object]], 
     vms = VmPlan(inventory, placed)
     return {
         "fsid": ceph["fsid"],
+        "secret_uuid": str(uuid.uuid5(uuid.UUID(ceph["fsid"]), "client.libvirt")),
         "ceph": ceph,
         "nodes": nodes,
         "monitors": [{"name": name, "address": nodes[name]["storage_ip"]} for name in monitors(inventory)],

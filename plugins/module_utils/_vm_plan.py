@@ -131,19 +131,20 @@ class VmPlan:
 
     def lost_domain(self, vm: Machine) -> Object:
         """A domain that shall not be there."""
-        return {"name": vm.name, "state": "absent"}
+        return {"name": vm.name, "state": "absent", "shutdown_timeout": vm.get("vm_shutdown_timeout")}
 
     def domain(self, vm: Machine) -> Object:
         """The options of a VM's domain."""
         plain = ("vcpus", "vcpus_max", "memory", "memory_max", "cpu_model", "machine", "firmware", "power", "autostart")
+        changes = ("restart", "shutdown_timeout")
         devices = ("guest_agent", "watchdog", "rng", "vnc", "console_log")
         return given(
             name=vm.name,
-            **{name: vm.get(f"vm_{name}") for name in (*plain, *devices)},
+            **{name: vm.get(f"vm_{name}") for name in (*plain, *changes, *devices)},
             disks=[
                 given(
                     image=f"{vm.name}.{disk['name']}",
-                    **{key: value for key, value in disk.items() if key not in ("size", "image")},
+                    **{key: value for key, value in disk.items() if key != "image"},
                 )
                 for disk in _guests.disks(vm, self.inventory)
             ],
@@ -171,7 +172,5 @@ class VmPlan:
             "memory": vm.get("vm_memory"),
             "vcpus": vm.get("vm_vcpus"),
             "address": str(vm.address) if vm.address else None,
-            "restart": vm.get("vm_restart"),
-            "shutdown_timeout": vm.get("vm_shutdown_timeout"),
             "defined_on": sorted(there),
         }

@@ -46,12 +46,6 @@ plan:
   type: list
   elements: str
   sample: ["Ceph cluster 6f0c... (new), storage network 10.10.0.0/24"]
-errors:
-  description: What is wrong, a sentence each.
-  returned: failure
-  type: list
-  elements: str
-  sample: ["web1: vm_memroy is unknown; did you mean vm_memory?"]
 ansible_facts:
   description: The fact C(cairn_plan).
   returned: success

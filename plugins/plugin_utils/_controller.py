@@ -25,14 +25,20 @@ from ansible_collections.cairn.hci.plugins.module_utils._inventory import Invent
 from ansible_collections.cairn.hci.plugins.module_utils._networks import addresses
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
 from ansible_collections.cairn.hci.plugins.module_utils._schema import PREFIXES, Problems, Schema
+from ansible_collections.cairn.hci.plugins.modules import ceph_key, ceph_pool
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 SHA256 = re.compile(r"sha256:([0-9a-f]{64})", re.IGNORECASE)
 
 
 def schema(loader: DataLoader) -> Schema:
-    """The argument specs of all roles of the collection."""
-    return Schema(loader.load_from_file(str(path)) for path in sorted(ROLES.glob("*/meta/argument_specs.yml")))
+    """The argument specs of all roles of the collection, and of the modules that some variables are handed to."""
+    found = Schema(loader.load_from_file(str(path)) for path in sorted(ROLES.glob("*/meta/argument_specs.yml")))
+    found.named |= {
+        variable: {name: option | {"default": None} for name, option in module.OPTIONS.items() if name != "name"}
+        for variable, module in (("ceph_pools", ceph_pool), ("ceph_keys", ceph_key))
+    }
+    return found
 
 
 def plain(value: Any) -> Any:
