@@ -114,14 +114,13 @@ class Domains(LibvirtResource):
                 return None
             raise ResourceError(f"domain {domain.name()}: {error.get_error_message()}") from error
         entry = to_dict(ET.fromstring(text)) | {"power": power or "stopped"}
-        entry["restart_fields"] = []
         self.live.pop(entry["name"], None)
         if running is not None:
             root = ET.fromstring(running)
             live = to_dict(root)
             self.live[entry["name"]] = live | {"facts": live_facts(root)}
-            entry["restart_fields"] = waiting(entry, live)
-        entry["restart_required"] = bool(entry["restart_fields"])
+            if fields := waiting(entry, live):
+                entry |= {"restart_required": True, "restart_fields": fields}
         kind = self.params.get("xml", "none")
         return entry | ({} if kind == "none" else {"xml": running if kind == "live" and running else text})
 

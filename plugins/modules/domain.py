@@ -16,8 +16,8 @@ description:
   - An option that is left out is left alone. A new domain gets the default that the option names.
   - The persistent configuration always gets what is asked for. The running domain gets it at once where libvirt can do
     that, which is memory, vcpus, disks and NICs that come and go, a disk that grew, io limits, bridge, network, VLAN
-    and link of a NIC, title and description. Everything else is returned in RV(domains[].restart_fields), in this and in
-    every later run, until the domain has been restarted; see O(restart).
+    and link of a NIC, title and description. Everything else is returned in RV(domains[].restart_fields), in this and
+    in every later run, until the domain has been restarted; see O(restart).
   - What a domain's XML has beyond these options is kept. Names can't be changed.
   - Disks are given, never created or deleted; see M(cairn.hci.rbd_image). A domain that is removed leaves its disks,
     and the state of a virtual TPM, behind. Its NVRAM, its saved state and its snapshots' metadata go with it.
@@ -348,14 +348,14 @@ domains:
       type: str
       returned: when it exists
     restart_required:
-      description: Whether the running domain still differs from its configuration.
+      description: That the running domain still differs from its configuration.
       type: bool
-      returned: when it exists
+      returned: when it does
     restart_fields:
       description: In which fields.
       type: list
       elements: str
-      returned: when it exists
+      returned: when it does
       sample: [cpu_model, disks.data.cache]
 """
 

@@ -37,7 +37,7 @@ EXAMPLES = r"""
 
 - name: What waits for a restart
   ansible.builtin.debug:
-    msg: "{{ all_domains.domains | selectattr('restart_required') | map(attribute='name') }}"
+    msg: "{{ all_domains.domains | selectattr('restart_required', 'defined') | map(attribute='name') }}"
 """
 
 RETURN = r"""
@@ -57,14 +57,14 @@ domains:
       type: str
       returned: always
     restart_required:
-      description: Whether the running domain still differs from its configuration.
+      description: That the running domain still differs from its configuration.
       type: bool
-      returned: always
+      returned: when it does
     restart_fields:
       description: In which fields.
       type: list
       elements: str
-      returned: always
+      returned: when it does
       sample: [cpu_model, disks.data.cache]
     xml:
       description: The XML.
