@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,12 @@ def test_a_role_documents_exactly_its_defaults(role: Path) -> None:
 def test_a_role_describes_every_variable(role: Path) -> None:
     options = load(role / "meta/argument_specs.yml")["argument_specs"]["main"].get("options") or {}
     assert [name for name, option in options.items() if not option.get("description") or not option.get("type")] == []
+
+
+def test_no_other_collection_is_needed() -> None:
+    tasks = "\n".join(path.read_text() for folder in ("roles", "playbooks") for path in (ROOT / folder).rglob("*.yml"))
+    used = set(re.findall(r"^[ -]+(\w+\.\w+)\.\w+:", tasks, re.MULTILINE))
+    assert used <= {"ansible.builtin", "cairn.hci"}
 
 
 @pytest.mark.parametrize("name", ["galaxy.yml", "meta", "playbooks", "plugins", "roles"])
