@@ -15,58 +15,78 @@ from ansible.plugins.action import ActionBase
 MODULE = "cairn.hci.bridge"
 RETURN_SECONDS = 30  # after the rollback, until the node is given up
 PAUSE = 1.0
+# A connection that the change cuts must end; TCP alone would wait for a quarter of an hour.
+KEEPALIVE = "-o ServerAliveInterval=3 -o ServerAliveCountMax=3"
+
+Result = dict[str, Any]
 
 
 class ActionModule(ActionBase):
-    """Run the module twice: with the change, and, when there was one, with its confirmation."""
+    """Run the module three times: the change, the wait until it is in force, its confirmation."""
 
     _supports_check_mode = True
     _supports_async = False
     _supports_diff = True
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Apply and confirm. A change that cuts the node off is reported after the node has rolled it back."""
         super().run(tmp, task_vars)
+        if self._task.check_mode:
+            return self.phase("apply", None, task_vars)
         token = uuid.uuid4().hex
+        self.end_dead_connections()
         started = time.monotonic()
         try:
             applied = self.phase("apply", token, task_vars)
         except AnsibleConnectionFailure:
             applied = {"changed": True}
-        if applied.get("failed") or not applied.get("changed") or self._task.check_mode:
+        if applied.get("failed") or not applied.get("changed"):
             return applied
-        timeout = int(self._task.args.get("rollback_timeout", 60))
-        confirmed = self.confirm(token, started + timeout + RETURN_SECONDS, task_vars)
-        if confirmed is None:
-            return self.failure(
-                applied, f"no answer over a fresh connection, not even {RETURN_SECONDS} s after the rollback"
-            )
-        if confirmed.get("failed"):
-            return self.failure(applied, confirmed["msg"])
+        deadline = started + int(self._task.args.get("rollback_timeout", 60)) + RETURN_SECONDS
+        # The first fresh connection may be older than the change; the one that is opened after its answer is not.
+        outcome = self.insist("settle", token, deadline, task_vars)
+        if not outcome.get("failed"):
+            outcome = self.insist("confirm", token, deadline, task_vars)
+        return self.refused(applied, outcome) if outcome.get("failed") else self.kept(applied, outcome)
+
+    def end_dead_connections(self) -> None:
+        """Let ssh notice a connection that leads nowhere."""
+        if self._connection.transport == "ssh":
+            extra = self._connection.get_option("ssh_extra_args") or ""
+            self._connection.set_option("ssh_extra_args", f"{extra} {KEEPALIVE}")
+            self._connection.reset()
+
+    def phase(self, phase: str, token: str | None, task_vars: Result | None) -> Result:
+        """One call of the module."""
+        args = self._task.args | {"phase": phase, "token": token}
+        result: Result = self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars)
+        return result
+
+    def insist(self, phase: str, token: str, deadline: float, task_vars: Result | None) -> Result:
+        """One phase over a fresh connection, as often as it takes until the deadline."""
+        reason = ""
+        while time.monotonic() < deadline:
+            try:
+                self._connection.reset()
+                result = self.phase(phase, token, task_vars)
+                # Neither an answer of the module nor a lost connection: it was cut while the module ran.
+                if "bridges" in result or "module_stdout" not in result:
+                    return result
+            except AnsibleConnectionFailure as error:
+                reason = str(error)
+            time.sleep(PAUSE)
+        return {"failed": True, "msg": f"it does not answer any more, long after the rollback ({reason.strip()})"}
+
+    def kept(self, applied: Result, confirmed: Result) -> Result:
+        """The result of a confirmed change: the state after it, and what it changed."""
         changed = {entry["name"]: entry["changed"] for entry in applied.get("bridges", [])}
         bridges = [entry | {"changed": changed.get(entry["name"], True)} for entry in confirmed["bridges"]]
         return confirmed | {"changed": True, "bridges": bridges, "diff": applied.get("diff", {})}
 
-    def phase(self, phase: str, token: str, task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        """One call of the module."""
-        args = self._task.args | {"phase": phase, "token": token}
-        result: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars)
-        return result
-
-    def confirm(self, token: str, deadline: float, task_vars: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Confirm over a fresh connection, as often as it takes; None when the node never answers."""
-        while True:
-            try:
-                self._connection.reset()
-                return self.phase("confirm", token, task_vars)
-            except AnsibleConnectionFailure:
-                if time.monotonic() > deadline:
-                    return None
-            time.sleep(PAUSE)
-
-    def failure(self, applied: dict[str, Any], reason: str) -> dict[str, Any]:
+    def refused(self, applied: Result, outcome: Result) -> Result:
         """The result of a change that is not kept: what it was, and why."""
         changes = applied.get("diff", {}).get("after", {})
-        what = "; ".join(f"{name}: {', '.join(fields)}" for name, fields in changes.items()) or "unknown"
-        msg = f"The network change is not kept, the node has what it had before: {reason} (rolled back: {what})."
+        what = "; ".join(f"{name}: {', '.join(fields)}" for name, fields in changes.items()) or "the whole change"
+        reason = outcome.get("msg", "unknown error")
+        msg = f"The network change was rolled back, the node has again what it had before ({what}). Reason: {reason}."
         return {"failed": True, "changed": False, "rolled_back": True, "msg": msg}

@@ -119,12 +119,13 @@ def make(node: Node, items: list[Object]) -> Change:
     return change
 
 
-def apply_script(change: Change, clients: list[int]) -> str:
-    """The script that makes the change live. `clients` are the DHCP clients of ifupdown on its links.
+def apply_script(change: Change, clients: list[int], module: int) -> str:
+    """The script that makes the change live. `module` is the process whose answer has to leave first.
 
-    They are killed: asked to end, dhcpcd would take the address with it and rewrite resolv.conf.
+    `clients` are the DHCP clients of ifupdown on its links. They are killed: asked to end, dhcpcd would take the address
+    with it and rewrite resolv.conf.
     """
-    lines = ["sleep 0.3  # the answer leaves first"]
+    lines = [f"for i in $(seq 100); do kill -0 {module} || break; sleep 0.05; done", "sleep 0.2"]
     lines += [f"kill -KILL {pid}" for pid in clients]
     lines += change.before
     again = [f"  networkctl reconfigure {quote(name)}" for name in sorted(change.reconfigured - change.created)]

@@ -37,6 +37,7 @@ BOOT_UNIT = UNITS / "cairn-network-rollback-boot.service"
 BOOT_LINK = UNITS / "sysinit.target.wants" / BOOT_UNIT.name
 INTERFACES = "/etc/network/interfaces"
 SYSCTLS = ("disable_ipv6", "accept_ra", "addr_gen_mode")
+TOO_LATE = "no fresh connection reached the node in time"
 CLIENTS = ("dhclient", "dhcpcd", "udhcpc")
 
 BOOT_TEXT = f"""{_networkd.HEADER}[Unit]
@@ -231,7 +232,7 @@ def begin(node: Node, change: _network_change.Change, token: str, timeout: int) 
     for path, text in change.files.items():
         write(path, text)
     script = PENDING / "apply"
-    script.write_text(_network_change.apply_script(change, dhcp_clients(change.links)), encoding="utf-8")
+    script.write_text(_network_change.apply_script(change, dhcp_clients(change.links), os.getpid()), encoding="utf-8")
     run("systemctl", "reset-failed", f"{APPLY}.service", check=False)
     run("systemd-run", "--quiet", "--collect", "--no-block", f"--unit={APPLY}", "/bin/sh", str(script))
 
@@ -250,8 +251,10 @@ def applying() -> bool:
 def confirm(token: str) -> None:
     """Keep the change: the timer is stopped, the saved state is no longer needed for a rollback."""
     with lock():
+        if token_of(CONFIRMED) == token:
+            return
         if token_of(PENDING) != token:
-            raise ResourceError("the change was rolled back before it was confirmed.")
+            raise ResourceError(TOO_LATE)
         shutil.rmtree(CONFIRMED, ignore_errors=True)
         os.replace(PENDING, CONFIRMED)
         BOOT_LINK.unlink(missing_ok=True)

@@ -183,9 +183,10 @@ options:
     description: Names the change. Set by the action plugin.
     type: str
   phase:
-    description: V(apply) makes the change, V(confirm) keeps the one that O(token) names. Set by the action plugin.
+    description:
+      - V(apply) makes the change, V(settle) waits until it is in force, V(confirm) keeps it. Set by the action plugin.
     type: str
-    choices: [apply, confirm]
+    choices: [apply, settle, confirm]
     default: apply
 notes:
   - Other addresses on a link (a virtual address of a cluster manager) are no difference; yet when an option of that
@@ -293,7 +294,7 @@ OPTIONS: Object = {
 COMMON: Object = {
     "rollback_timeout": {"type": "int", "default": 60},
     "token": {"type": "str", "no_log": False},
-    "phase": {"type": "str", "choices": ["apply", "confirm"], "default": "apply"},
+    "phase": {"type": "str", "choices": ["apply", "settle", "confirm"], "default": "apply"},
 }
 
 
@@ -308,12 +309,14 @@ class Bridge(Resource):
         return wanted_objects(self.params, self.plural, set(OPTIONS))
 
     def open(self) -> None:
-        """Check the task as a whole; in the phase `confirm`, wait for the change to be made and keep it."""
+        """Check the task as a whole; after the phase `apply`, wait for the change to be made, then keep it."""
         if self.params["rollback_timeout"] < 20:
             raise ResourceError("rollback_timeout: less than 20 seconds is too short for a fresh connection.")
         _bridge_checks.together(self.items())
-        if self.params["phase"] == "confirm":
+        if self.params["phase"] != "apply":
             self.settle()
+        if self.params["phase"] == "confirm":
+            _network_guard.confirm(self.params["token"])
 
     def read(self, wanted: list[Object] | None) -> dict[str, Object]:
         """Read the node at once; objects by name."""
@@ -355,12 +358,12 @@ class Bridge(Resource):
         _network_guard.begin(self.node, change, token, self.params["rollback_timeout"])
 
     def settle(self) -> None:
-        """Wait until the node is as the task says, then confirm; roll back when it does not become so."""
+        """Wait until the node is as the task says; roll back when it does not become so."""
         token = self.params["token"]
         if token == _network_guard.token_of(_network_guard.CONFIRMED):
             return
         if token != _network_guard.token_of(_network_guard.PENDING):
-            raise ResourceError("the change was rolled back before it was confirmed.")
+            raise ResourceError(_network_guard.TOO_LATE)
         deadline = time.monotonic() + min(SETTLE, self.params["rollback_timeout"] / 2)
         missing = self.missing()
         while missing and time.monotonic() < deadline:
@@ -368,8 +371,7 @@ class Bridge(Resource):
             missing = self.missing()
         if missing:
             _network_guard.roll_back()
-            raise ResourceError(f"the node did not become as declared ({missing}); rolled back.")
-        _network_guard.confirm(token)
+            raise ResourceError(f"the node did not become as declared ({missing})")
 
     def missing(self) -> str:
         """What is not yet as the task says."""
