@@ -12,7 +12,7 @@ short_description: Tell the clients of a Ceph cluster and what they may do
 version_added: 0.1.0
 author: The cairn.hci authors (@cairn-hci)
 description:
-  - Returns keys with their caps, never with their secrets.
+  - Returns keys with their caps; with their secrets only when asked for.
 extends_documentation_fragment:
   - cairn.hci._attributes.info
   - cairn.hci._ceph
@@ -21,6 +21,10 @@ options:
     description: The keys to tell of; all by default.
     type: list
     elements: str
+  with_secret:
+    description: Whether to return the secrets. Use C(no_log) on the task then.
+    type: bool
+    default: false
 seealso:
   - module: cairn.hci.ceph_key
 """
@@ -48,7 +52,7 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import run_inf
 
 def main() -> None:
     """Entry point."""
-    run_info(CephKey, CONNECTION)
+    run_info(CephKey, {**CONNECTION, "with_secret": {"type": "bool", "default": False, "no_log": False}})
 
 
 if __name__ == "__main__":
