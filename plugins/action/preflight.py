@@ -93,8 +93,7 @@ class ActionModule(ActionBase):
         ceph = try_each(problems, "", lambda: _plan.cluster(inventory, str(uuid.uuid4())))
         if ceph is None:
             return None
-        devices = {name: _plan.osds(node, ceph["fsid"], problems) for name, node in inventory.nodes.items()}
-        _plan.check_pools(inventory, devices, problems)
+        devices = _plan.osds(inventory, ceph["fsid"], problems)
         placed = try_each(problems, "", lambda: _plan.placement(inventory, among, devices))
         return None if problems else _plan.build(inventory, ceph, devices, placed or {})
 

@@ -93,31 +93,34 @@ def _address(text: str, seen: Guests, where: str, network: str) -> _addresses.In
 
 
 def able(vm: Machine, inventory: Inventory, problems: Problems) -> frozenset[str]:
-    """The nodes that have all networks of a VM."""
+    """The nodes that have all networks of a VM; none when something is wrong with that."""
     nodes = set(inventory.nodes)
+    wrong = False
     for number, nic in enumerate(vm.get("vm_nics")):
-        where, network = f"vm_nics[{number}]", nic["network"]
-        having = inventory.having(network)
-        if not having:
-            problems.add(vm.name, f"{where}.network: no node has {network}; {unknown_network(inventory, network)}")
-            continue
-        if nic.get("vlan"):
-            try:
-                having = _with_vlans(having, network, where)
-            except ResourceError as error:
-                problems.add(vm.name, str(error))
-                continue
-        names = {node.name for node in having}
-        if vm.get("vm_node") in inventory.nodes and vm.get("vm_node") not in names:
-            problems.add(
-                vm.name,
-                f"{where}.network: {vm.get('vm_node')}, chosen by vm_node, has no {network} for it; "
-                f"{some(sorted(names))} has.",
-            )
-        nodes &= names
-    if not nodes and not problems.hosts() & {vm.name}:
+        try:
+            nodes &= _having(vm, nic, f"vm_nics[{number}]", inventory)
+        except ResourceError as error:
+            problems.add(vm.name, str(error))
+            wrong = True
+    if not nodes and not wrong:
         problems.add(vm.name, "vm_nics: no single node has all of its networks; add them to network_bridges of one.")
-    return frozenset(nodes)
+    return frozenset() if wrong else frozenset(nodes)
+
+
+def _having(vm: Machine, nic: Object, where: str, inventory: Inventory) -> set[str]:
+    """The nodes that have the network of one interface. Raise ResourceError when that is none, or not the VM's."""
+    network, node = nic["network"], vm.get("vm_node")
+    having = inventory.having(network)
+    if not having:
+        raise ResourceError(f"{where}.network: no node has {network}; {unknown_network(inventory, network)}")
+    if nic.get("vlan"):
+        having = _with_vlans(having, network, where)
+    names = {node.name for node in having}
+    if node in inventory.nodes and node not in names:
+        raise ResourceError(
+            f"{where}.network: {node}, chosen by vm_node, has no {network} for it; {some(sorted(names))} has."
+        )
+    return names
 
 
 def _with_vlans(nodes: list[Machine], network: str, where: str) -> list[Machine]:
@@ -242,9 +245,10 @@ def check(inventory: Inventory, networks: Networks, problems: Problems, bad: set
     for vm in inventory.present():
         if vm.name in bad:
             continue
-        among[vm.name] = able(vm, inventory, problems)
-        found = try_each(problems, vm.name, lambda vm=vm: nics(vm, networks)) if among[vm.name] else None
-        used += [(vm.name, nic) for nic in found or []]
+        nodes = able(vm, inventory, problems)
+        if nodes:
+            among[vm.name] = nodes
+            used += [(vm.name, nic) for nic in try_each(problems, vm.name, lambda vm=vm: nics(vm, networks)) or []]
         for sentence in (*check_disks(vm, inventory), *check_home(vm, places[vm.name]), *_check_login(vm, inventory)):
             problems.add(vm.name, sentence)
     _check_addresses(inventory, used, problems)
@@ -260,26 +264,16 @@ def _check_login(vm: Machine, inventory: Inventory) -> Iterator[str]:
 
 def _check_addresses(inventory: Inventory, used: list[tuple[str, Object]], problems: Problems) -> None:
     """That no two machines have one IP or MAC address."""
-    taken = []
+    taken: dict[object, str] = {}
     for node in inventory.nodes.values():
-        if node.facts or node.get("network_storage"):
-            own = try_each(Problems(), node.name, lambda node=node: storage(node).ip)
-            taken += [(node.name, one) for one in (node.address, own) if one is not None]
-    gateways = {gateway: f"the gateway of {nic['network']}" for _vm, nic in used for gateway in nic["gateways"]}
-    taken += [(owner, _addresses.address(one)) for one, owner in gateways.items() if not _of_node(one, inventory)]
-    taken += [(vm.name, vm.address) for vm in inventory.present() if vm.address]
-    taken += [(name, _addresses.interface(nic["address"], name).ip) for name, nic in used if nic["address"]]
-    nodes_only = {(owner, one) for owner, one in taken if owner in inventory.nodes}
-    check_once([*nodes_only, *(pair for pair in taken if pair not in nodes_only)], "address", problems)
-    macs = [
-        (node.name, link["mac"])
-        for node in inventory.nodes.values()
-        for link in (node.facts or {}).get("interfaces", [])
-        if link["kind"] == "ether"
-    ]
-    check_once([*dict.fromkeys(macs), *((name, nic["mac"]) for name, nic in used)], "MAC address", problems)
-
-
-def _of_node(gateway: str, inventory: Inventory) -> bool:
-    """Whether a gateway is a node itself."""
-    return _addresses.address(gateway) in [node.address for node in inventory.nodes.values()]
+        own = try_each(Problems(), node.name, lambda node=node: storage(node).ip) if node.facts else None
+        taken |= {one: node.name for one in (node.address, own) if one is not None}
+    for _vm, nic in used:
+        for gateway in nic["gateways"]:
+            taken.setdefault(_addresses.address(gateway), f"the gateway of {nic['network']}")
+    addresses = [(vm.name, vm.address) for vm in inventory.present() if vm.address]
+    addresses += [(name, _addresses.interface(nic["address"], name).ip) for name, nic in used if nic["address"]]
+    check_once(addresses, "address", problems, taken)
+    links = [(node, link) for node in inventory.nodes.values() for link in (node.facts or {}).get("interfaces", [])]
+    macs = {link["mac"]: node.name for node, link in links if link["kind"] == "ether"}
+    check_once(((name, nic["mac"]) for name, nic in used), "MAC address", problems, macs)

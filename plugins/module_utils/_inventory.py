@@ -161,9 +161,11 @@ def check_cluster_wide(inventory: Inventory, problems: Problems) -> None:
             )
 
 
-def check_once(values: Iterable[tuple[str, object]], what: str, problems: Problems) -> None:
-    """That no two machines have the same of something."""
-    owners: dict[object, str] = {}
+def check_once(
+    values: Iterable[tuple[str, object]], what: str, problems: Problems, taken: dict[object, str] | None = None
+) -> None:
+    """That no two machines have the same of something. `taken` has owners that were compared with each other before."""
+    owners = dict(taken or {})
     for owner, value in values:
         other = owners.setdefault(value, owner)
         if other != owner:

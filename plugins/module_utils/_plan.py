@@ -27,7 +27,17 @@ def cluster(inventory: Inventory, new_fsid: str) -> Object:
     return decided
 
 
-def osds(node: Machine, fsid: str, problems: Problems) -> list[Object]:
+def osds(inventory: Inventory, fsid: str, problems: Problems) -> dict[str, list[Object]]:
+    """The devices of each node that are or become OSDs."""
+    wrong = Problems()
+    devices = {name: _osds(node, fsid, wrong) for name, node in inventory.nodes.items()}
+    if not wrong and (len(devices) > 2 or inventory.cluster("preflight_allow_few_nodes")):
+        _check_pools(inventory, devices, wrong)
+    problems.take(wrong)
+    return devices
+
+
+def _osds(node: Machine, fsid: str, problems: Problems) -> list[Object]:
     """The devices of a node that are or become OSDs, each with what becomes of it."""
     facts, wipe = node.facts or {}, node.get("ceph_osd_wipe") or []
     found = facts["osd_devices"]
@@ -50,7 +60,7 @@ def osds(node: Machine, fsid: str, problems: Problems) -> list[Object]:
     return chosen
 
 
-def check_pools(inventory: Inventory, devices: dict[str, list[Object]], problems: Problems) -> None:
+def _check_pools(inventory: Inventory, devices: dict[str, list[Object]], problems: Problems) -> None:
     """Whether there are as many nodes with OSDs as a pool wants replicas."""
     having = sum(1 for chosen in devices.values() if chosen)
     for name, pool in (inventory.cluster("ceph_pools") or {}).items():

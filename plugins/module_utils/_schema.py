@@ -41,6 +41,7 @@ LIMITS = {
     "libvirt_cpu_overcommit": (0.1, 1000),
     "network_rollback_timeout": (20, 3600),
 }
+ALIKE = 0.6  # of two names, by difflib's measure
 NAMES = {
     "int": "a whole number",
     "float": "a number",
@@ -64,6 +65,12 @@ class Problems:
         hosts = self._hosts.setdefault(text, [])
         if host and host not in hosts:
             hosts.append(host)
+
+    def take(self, other: Problems) -> None:
+        """Note all that `other` has, too."""
+        for text, hosts in other._hosts.items():
+            for host in hosts or [""]:
+                self.add(host, text)
 
     def hosts(self) -> set[str]:
         """The hosts of which something is wrong."""
@@ -92,9 +99,9 @@ def some(names: Iterable[str], most: int = 4) -> str:
 def nearest(name: str, known: Iterable[str]) -> str:
     """What to do about an unknown name: the nearest known one, or all of them where they are few."""
     choices = sorted(known)
-    match = difflib.get_close_matches(name, choices, 1, 0.6)
-    if match:
-        return f"did you mean {match[0]}?"
+    ratios = [difflib.SequenceMatcher(None, name, choice).ratio() for choice in choices]
+    if max(ratios, default=0) >= ALIKE:
+        return f"did you mean {choices[ratios.index(max(ratios))]}?"
     return f"known are {', '.join(choices)}." if 0 < len(choices) <= 12 else "remove it."
 
 
