@@ -82,8 +82,7 @@ def plugin_page(name: str, entry: dict[str, Any]) -> str:
 
 def variables_page() -> str:
     """All variables of all roles, in the order in which site.yml runs the roles."""
-    path = ROOT / "playbooks/site.yml"
-    site = path.read_text() if path.exists() else ""
+    site = (ROOT / "playbooks/site.yml").read_text()
     specs = sorted(ROOT.glob("roles/*/meta/argument_specs.yml"), key=lambda path: (site.find(path.parts[-3]), path))
     parts = [
         MADE,
