@@ -119,8 +119,9 @@ def build(wanted: Object, host: Host) -> ET.Element:
     ET.SubElement(devices, "memballoon", {"model": "virtio"})
     edit(root, wanted)
     if "q35" in (kind.get("machine") or ""):
-        for _ in range(SPARE_PORTS + len(wanted["disks"]) + len(wanted["nics"])):
-            ET.SubElement(devices, "controller", {"type": "pci", "model": "pcie-root-port"})
+        for index in range(SPARE_PORTS + len(wanted["disks"]) + len(wanted["nics"])):
+            model = "pcie-root-port" if index else "pcie-root"
+            ET.SubElement(devices, "controller", {"type": "pci", "index": str(index), "model": model})
     return root
 
 
@@ -314,8 +315,13 @@ def set_disks(root: ET.Element, disks: list[Object]) -> None:
         devices.remove(element)
     if any(item.get("boot_order") for item in disks):
         drop(child(root, "os"), "boot")
-    scsi = any(c.get("type") == "scsi" for c in devices.findall("controller"))
-    if not scsi and any(item.get("bus") == "scsi" for item in disks):
+    if any(item.get("bus") == "scsi" for item in disks):
+        ensure_scsi(devices)
+
+
+def ensure_scsi(devices: ET.Element) -> None:
+    """A controller for SCSI disks."""
+    if devices.find("controller[@type='scsi']") is None:
         devices.append(scsi_controller())
 
 
@@ -365,7 +371,7 @@ def set_nics(root: ET.Element, nics: list[Object]) -> None:
 
 
 def set_cloud_init(root: ET.Element, source: Object) -> None:
-    """The CD-ROM with the seed; an empty option removes it."""
+    """The CD-ROM with the seed; an empty option removes it. Debian's cloud kernels have virtio-scsi but no SATA."""
     devices = devices_of(root)
     disk = next((disk for disk in devices.findall("disk") if is_seed(disk)), None)
     if not source:
@@ -376,9 +382,10 @@ def set_cloud_init(root: ET.Element, source: Object) -> None:
         disk = ET.SubElement(devices, "disk", {"device": "cdrom"})
         taken = {target.get("dev", "") for target in devices.findall("disk/target")}
         child(disk, "driver", name="qemu", type="raw")
-        child(disk, "target", dev=free_target("sata", taken), bus="sata")
+        child(disk, "target", dev=free_target("scsi", taken), bus="scsi")
         child(disk, "alias", name=SEED_ALIAS)
         ET.SubElement(disk, "readonly")
+        ensure_scsi(devices)
     put_source(disk, source)
 
 
