@@ -18,7 +18,7 @@ from ansible_collections.cairn.hci.plugins.module_utils import (
     _plan,
     _plan_text,
 )
-from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, try_each
+from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, attempt
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 from ansible_collections.cairn.hci.plugins.module_utils._schema import Problems
 from ansible_collections.cairn.hci.plugins.module_utils._vm_plan import base_name
@@ -90,11 +90,11 @@ class ActionModule(ActionBase):
         among = _guests.check(inventory, _guests.Networks(inventory), problems, bad)
         if silent:
             return None
-        ceph = try_each(problems, "", lambda: _plan.cluster(inventory, str(uuid.uuid4())))
+        ceph = attempt(problems, "", _plan.cluster, inventory, str(uuid.uuid4()))
         if ceph is None:
             return None
         devices = _plan.osds(inventory, ceph["fsid"], problems)
-        placed = try_each(problems, "", lambda: _plan.placement(inventory, among, devices))
+        placed = attempt(problems, "", _plan.placement, inventory, among, devices)
         return None if problems else _plan.build(inventory, ceph, devices, placed or {})
 
     def examine(self, inventory: Inventory, problems: Problems) -> None:
@@ -105,4 +105,4 @@ class ActionModule(ActionBase):
             image = inventory.images[name]
             imported = image["sha256"] and f"{pool}/{base_name(name, image)}" in there
             if image["path"] and not imported and not problems.mentions(f"vm_images.{name}"):
-                try_each(problems, "", lambda name=name, image=image: _controller.examine(name, image))
+                attempt(problems, "", _controller.examine, name, image)

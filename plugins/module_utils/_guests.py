@@ -15,10 +15,10 @@ from ansible_collections.cairn.hci.plugins.module_utils._domain_options import d
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import (
     Inventory,
     Machine,
+    attempt,
     check_once,
     first_pool,
     mac_address,
-    try_each,
 )
 from ansible_collections.cairn.hci.plugins.module_utils._networks import (
     Guests,
@@ -248,7 +248,7 @@ def check(inventory: Inventory, networks: Networks, problems: Problems, bad: set
         nodes = able(vm, inventory, problems)
         if nodes:
             among[vm.name] = nodes
-            used += [(vm.name, nic) for nic in try_each(problems, vm.name, lambda vm=vm: nics(vm, networks)) or []]
+            used += [(vm.name, nic) for nic in attempt(problems, vm.name, nics, vm, networks) or []]
         for sentence in (*check_disks(vm, inventory), *check_home(vm, places[vm.name]), *_check_login(vm, inventory)):
             problems.add(vm.name, sentence)
     _check_addresses(inventory, used, problems)
@@ -266,8 +266,8 @@ def _check_addresses(inventory: Inventory, used: list[tuple[str, Object]], probl
     """That no two machines have one IP or MAC address."""
     taken: dict[object, str] = {}
     for node in inventory.nodes.values():
-        own = try_each(Problems(), node.name, lambda node=node: storage(node).ip) if node.facts else None
-        taken |= {one: node.name for one in (node.address, own) if one is not None}
+        own = attempt(Problems(), node.name, storage, node) if node.facts else None
+        taken |= {one: node.name for one in (node.address, own and own.ip) if one is not None}
     for _vm, nic in used:
         for gateway in nic["gateways"]:
             taken.setdefault(_addresses.address(gateway), f"the gateway of {nic['network']}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible_collections.cairn.hci.plugins.module_utils import _addresses
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
@@ -28,6 +28,7 @@ CLUSTER_WIDE = (
     "preflight_allow_few_nodes",
     "preflight_max_clock_skew",
 )
+T = TypeVar("T")
 _NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.IGNORECASE)
 _VM_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*", re.IGNORECASE)
 _MAC = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
@@ -94,10 +95,10 @@ def mac_address(text: str) -> str:
     return text.lower().replace("-", ":")
 
 
-def try_each(problems: Problems, host: str, check: Callable[[], Any]) -> Any:
+def attempt(problems: Problems, host: str, check: Callable[..., T], *arguments: Any) -> T | None:
     """Run a check; what it raises becomes a problem of the host."""
     try:
-        return check()
+        return check(*arguments)
     except ResourceError as error:
         for line in str(error).splitlines():
             problems.add(host, line)

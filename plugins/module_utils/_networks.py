@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ansible_collections.cairn.hci.plugins.module_utils import _addresses
-from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, check_once, try_each
+from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, attempt, check_once
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
 from ansible_collections.cairn.hci.plugins.module_utils._schema import Problems, nearest
 
@@ -228,7 +228,7 @@ def check(inventory: Inventory, problems: Problems) -> None:
         vnis = {name: one.get("vni") for name, one in (node.get("network_overlays") or {}).items()}
         check_once(vnis.items(), "vni", problems)
     known = [node for node in inventory.nodes.values() if node.facts or node.get("network_storage")]
-    used = {node.name: try_each(problems, node.name, lambda node=node: storage(node)) for node in known}
+    used = {node.name: attempt(problems, node.name, storage, node) for node in known}
     management = [(node.name, node.address) for node in inventory.nodes.values() if node.address]
     stored = [(name, found.ip) for name, found in used.items() if found is not None]
     check_once([*management, *stored], "address", problems)

@@ -28,7 +28,7 @@ SIZES = {
     "ceph_osd_memory",
     "libvirt_reserved_memory",
 }
-LIMITS = {
+LIMITS: dict[str, tuple[float, float]] = {
     "vm_vcpus": (1, 4096),
     "vm_vcpus_max": (1, 4096),
     "vm_shutdown_timeout": (1, 86400),
@@ -136,9 +136,8 @@ def check_value(name: str, path: str, spec: Object, value: Any, report: Report) 
         report(f"{path} is {value!r}; choose one of {', '.join(map(str, spec['choices']))}.")
     if name in SIZES and spec.get("type", "str") == "str":
         _size(path, value, report)
-    low, high = LIMITS.get(name, (None, None))
-    if low is not None and isinstance(value, (int, float)) and not low <= value <= high:
-        report(f"{path} is {value}; it must be from {low} to {high}.")
+    if name in LIMITS and isinstance(value, (int, float)) and not LIMITS[name][0] <= value <= LIMITS[name][1]:
+        report(f"{path} is {value}; it must be from {LIMITS[name][0]} to {LIMITS[name][1]}.")
     if isinstance(value, list):
         inner = {"type": spec.get("elements", "raw"), "options": spec.get("options")}
         return [check_value("", f"{path}[{n}]", inner, item, report) for n, item in enumerate(value)]

@@ -14,7 +14,7 @@ from ansible_collections.cairn.hci.plugins.action.preflight import ActionModule
 from ansible_collections.cairn.hci.plugins.module_utils._schema import Problems
 
 GIB = 1024**3
-REPORT = {
+REPORT: dict[str, Any] = {
     "fsid": None,
     "ours": False,
     "monitors": [],
