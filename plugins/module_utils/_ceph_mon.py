@@ -16,7 +16,13 @@ from pathlib import Path
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_daemon as daemon
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_node as node
 from ansible_collections.cairn.hci.plugins.module_utils._ceph import Cluster
-from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, Resource, ResourceError
+from ansible_collections.cairn.hci.plugins.module_utils._resource import (
+    Change,
+    Object,
+    Resource,
+    ResourceError,
+    create,
+)
 
 STORES = Path("/var/lib/ceph/mon")
 CONF = Path("/etc/ceph/ceph.conf")
@@ -101,8 +107,7 @@ class CephMon(Resource):
                 raise ResourceError(f"{name} is the last monitor of its cluster; it stays.")
             return super().plan(current, wanted)
         if current is None:
-            members = [f"{member['name']}={member['address']}" for member in wanted["members"] or []]
-            changes = [Change("fsid", None, wanted["fsid"], "create"), Change("members", None, members, "create")]
+            changes = create({"fsid": wanted["fsid"], "members": wanted["members"]})
         else:
             changes = []
             self.check(current, wanted)

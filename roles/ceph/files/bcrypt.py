@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The functions of bcrypt that Ceph's manager uses, on the system's libcrypt.
 
-The packaged bcrypt is written with PyO3, which refuses to be loaded in a subinterpreter, and every module of the manager
-runs in one (https://tracker.ceph.com/issues/64213). This one is ctypes over libxcrypt's crypt(3), which knows the same $2b$.
+The packaged bcrypt is written with PyO3, which refuses to be loaded in a subinterpreter, and every module of the
+manager runs in one (https://tracker.ceph.com/issues/64213). This is ctypes over libxcrypt, which knows the same $2b$.
 """
 
 from __future__ import annotations
