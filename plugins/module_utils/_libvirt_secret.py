@@ -50,7 +50,8 @@ class LibvirtSecret(LibvirtResource):
         found = {}
         for secret in self.connection.listAllSecrets():
             if secret.usageType() == self.libvirt.VIR_SECRET_USAGE_TYPE_CEPH:
-                found[secret.UUIDString()] = {"uuid": secret.UUIDString(), "usage": secret.usageID()} | self.value(secret)
+                uuid = secret.UUIDString()
+                found[uuid] = {"uuid": uuid, "usage": secret.usageID()} | self.value(secret)
         return found
 
     def value(self, secret: Any) -> Object:

@@ -237,7 +237,8 @@ def run(resource: type[Resource], options: Object, common: Object | None = None,
     module = AnsibleModule(
         argument_spec={
             **flat(options),
-            plural: {"type": "list", "elements": "dict", "options": options},
+            # The secrets among the options are marked one by one.
+            plural: {"type": "list", "elements": "dict", "options": options, "no_log": False},
             **(common or {}),
         },
         required_one_of=[(key, plural)],

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """Start this node's guests that are marked for autostart, once their storage answers.
 
 libvirt would start them when its daemon starts; after a power cut that is before the Ceph monitors have a quorum.
