@@ -17,11 +17,11 @@ LIMITS = {"client_mount_timeout": "10", "rados_mon_op_timeout": "10", "rados_osd
 
 
 def storage_answers(pool: str) -> bool:
-    """Whether an object of the pool can be asked for: then the monitors have a quorum and the placement group is active."""
+    """Whether an object of the pool can be asked for: the monitors have a quorum and its placement group is active."""
+    cluster = rados.Rados(name=CLIENT, conffile="/etc/ceph/ceph.conf", conf=LIMITS)
     try:
-        with rados.Rados(name=CLIENT, conffile="/etc/ceph/ceph.conf", conf=LIMITS) as cluster:
-            with cluster.open_ioctx(pool) as ioctx:
-                ioctx.stat("rbd_directory")
+        with cluster, cluster.open_ioctx(pool) as ioctx:
+            ioctx.stat("rbd_directory")
     except rados.ObjectNotFound:
         return True
     except rados.Error as error:
