@@ -20,7 +20,7 @@ def run_module(capsys: pytest.CaptureFixture[str]) -> ModuleRunner:
     `run_module("config_file", path=..., check_mode=True)`.
     """
 
-    def run(name: str, *, check_mode: bool = False, **options: Any) -> dict[str, Any]:
+    def run(name: str, /, *, check_mode: bool = False, **options: Any) -> dict[str, Any]:
         module = importlib.import_module(f"ansible_collections.cairn.hci.plugins.modules.{name}")
         settings = {"_ansible_check_mode": check_mode, "_ansible_diff": True}
         capsys.readouterr()
