@@ -44,12 +44,7 @@ class ActionModule(ActionBase):
         inventory = self.read(variables, problems)
         plan = self.check(inventory, problems)
         if problems or plan is None:
-            sentences = problems.sentences()
-            return result | {
-                "failed": True,
-                "errors": sentences,
-                "msg": "\n".join([*sentences, "Nothing was changed."]),
-            }
+            return result | {"failed": True, "msg": "\n".join([*problems.sentences(), "Nothing was changed."])}
         text = _plan_text.lines(plan)
         Display().display("\n".join(text))
         return result | {"changed": False, "plan": text, "ansible_facts": {"cairn_plan": plan}}
@@ -78,17 +73,18 @@ class ActionModule(ActionBase):
         """Check everything that what is known allows to check; return the plan when nothing is wrong."""
         bad = problems.hosts()
         _inventory.check(inventory, problems, bad)
-        if not inventory.nodes or bad & inventory.nodes.keys():
+        if not inventory.nodes:
+            return None
+        _node_checks.check(inventory, problems, bad)
+        self.examine(inventory, problems)
+        if bad & inventory.nodes.keys():
             return None
         _networks.check(inventory, problems)
-        _node_checks.check(inventory, problems)
-        silent = [node for node in inventory.nodes.values() if not node.facts]
         bad = problems.hosts()
         if bad & inventory.nodes.keys():
             return None
-        self.examine(inventory, problems)
         among = _guests.check(inventory, _guests.Networks(inventory), problems, bad)
-        if silent:
+        if not all(node.facts for node in inventory.nodes.values()):
             return None
         ceph = attempt(problems, "", _plan.cluster, inventory, str(uuid.uuid4()))
         if ceph is None:

@@ -18,12 +18,16 @@ from ansible_collections.cairn.hci.plugins.module_utils._schema import Problems
 from ansible_collections.cairn.hci.plugins.module_utils._units import parse_size
 
 SUPPORTED = {("debian", "12"), ("debian", "13")}
+# What Ansible and ssh put before the reason.
+PREFIXES = ("Task failed: ", "Failed to connect to the host via ssh: ", "ssh: ")
 LOGIN = ("denied", "password", "authentication")
 
 
 def unanswered(node: Machine, message: str) -> str:
     """The sentence about a node that gave no facts."""
-    reason = " ".join(message.split()).removeprefix("Task failed: ").removesuffix(".") or "no answer"
+    reason = " ".join(message.split()).removesuffix(".") or "no answer"
+    for prefix in PREFIXES:
+        reason = reason.removeprefix(prefix)
     where = f"{node.name} ({node.reached})"
     if "sshpass" in reason:
         return f"{where}: passwords need the program sshpass on the controller; install it, or log in with a key."
@@ -113,10 +117,10 @@ def tap(link: Object) -> bool:
     return bool(link["mac"].startswith("fe:"))
 
 
-def check(inventory: Inventory, problems: Problems) -> None:
-    """All checks of the nodes that answered."""
+def check(inventory: Inventory, problems: Problems, bad: set[str]) -> None:
+    """All checks of the nodes that answered and are not in `bad`."""
     for node in inventory.nodes.values():
-        if node.facts:
+        if node.facts and node.name not in bad:
             for sentence in (*check_system(node, node.facts), *check_links(node, node.facts)):
                 problems.add(node.name, sentence)
     check_clocks(inventory, problems)

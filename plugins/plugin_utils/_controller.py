@@ -109,7 +109,7 @@ def _twice(file: str, node: Any, parent: str) -> Iterator[str]:
         if key.value in lines and key.value != "<<":
             where = f"under {parent}" if parent else "at the top"
             yield (
-                f"{os.path.relpath(file)}: {key.value} is there twice {where} (lines {lines[key.value]} and {line}); "
+                f"{file}: {key.value} is there twice {where} (lines {lines[key.value]} and {line}); "
                 "rename or remove one."
             )
         lines[key.value] = line

@@ -354,9 +354,7 @@ CASES = {
         put(
             "answers", "node3", {"unreachable": True, "msg": "Failed to connect to the host via ssh: No route to host"}
         ),
-        "node3 (192.0.2.13) does not answer over SSH: Failed to connect to the host via ssh: No "
-        "route to host; start it or "
-        "correct ansible_host.",
+        "node3 (192.0.2.13) does not answer over SSH: No route to host; start it or correct ansible_host.",
     ),
     "password": (
         put(
