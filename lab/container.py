@@ -20,7 +20,7 @@ from pathlib import Path
 import host
 import network
 import rootfs
-from plan import Node, Plan
+from plan import LabError, Node, Plan
 
 STOP_SECONDS = 20.0
 KILL_SECONDS = 10.0
@@ -37,7 +37,7 @@ def _cgroup_root() -> Path:
         fields = line.split()
         if fields[fields.index("-") + 1] == "cgroup2":
             return Path(fields[4])
-    raise host.LabError("this machine has no cgroup v2 hierarchy mounted; systemd in the nodes needs one")
+    raise LabError("this machine has no cgroup v2 hierarchy mounted; systemd in the nodes needs one")
 
 
 def _raise_limit(name: str, least: int) -> None:
@@ -236,7 +236,7 @@ def _kill(group: Path) -> None:
     deadline = time.monotonic() + KILL_SECONDS
     while "populated 1" in (group / "cgroup.events").read_text():
         if time.monotonic() > deadline:
-            raise host.LabError(f"processes in {group} survive SIGKILL; look for a device that hangs")
+            raise LabError(f"processes in {group} survive SIGKILL; look for a device that hangs")
         time.sleep(0.02)
     _remove_cgroup(group)
 

@@ -27,32 +27,38 @@ TOOLS = {
     "sfdisk": "fdisk",
 }
 GRUB = ("grub-pc-bin", "grub-efi-amd64-bin")
-PACKAGES = (
-    "linux-image-cloud-amd64 systemd-sysv systemd-resolved udev dbus libpam-systemd openssh-server python3 cloud-init "
-    "cloud-guest-utils e2fsprogs sudo iproute2 iputils-ping ca-certificates qemu-guest-agent busybox-static netbase "
-    "procps less"
-).split()
+PACKAGES = [
+    *("linux-image-cloud-amd64", "busybox-static", "e2fsprogs", "cloud-init", "cloud-guest-utils", "qemu-guest-agent"),
+    *("systemd-sysv", "systemd-resolved", "udev", "dbus", "openssh-server", "python3", "sudo", "ca-certificates"),
+    *("iproute2", "iputils-ping", "netbase", "procps", "less"),
+]
 
 SECTOR = 512
 MIB = 1 << 20
 BIOS_START, ESP_START, ROOT_START = 1 * MIB, 2 * MIB, 8 * MIB
 SIZE = 1024 * MIB
 LABEL = "cairn-root"
+BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"  # GPT's type of a BIOS boot partition
 # Root is the last on the disk, so that it can grow; the numbers are those of Debian's cloud images.
 PARTITIONS = f"""\
 label: gpt
 disk1: start={ROOT_START // SECTOR}, type=linux
-disk14: start={BIOS_START // SECTOR}, size={(ESP_START - BIOS_START) // SECTOR}, type=21686148-6449-6E6F-744E-656564454649
+disk14: start={BIOS_START // SECTOR}, size={(ESP_START - BIOS_START) // SECTOR}, type={BIOS_BOOT}
 disk15: start={ESP_START // SECTOR}, size={(ROOT_START - ESP_START) // SECTOR}, type=uefi
 """
 
-# /sys and the clock of an emulated CPU are slow: everything that a lab's guest does not need is off.
+# An emulated CPU is some fifteen times slower: what a lab's guest does not need is off.
 KERNEL_OPTIONS = (
-    f"root=LABEL={LABEL} rw console=tty0 console=ttyS0,115200 quiet loglevel=3 systemd.show_status=false mitigations=off "
-    "random.trust_cpu=on apparmor=0 audit=0 fsck.mode=skip"
+    f"root=LABEL={LABEL} rw console=tty0 console=ttyS0,115200 quiet loglevel=3 systemd.show_status=false "
+    "mitigations=off no5lvl nowatchdog rcupdate.rcu_expedited=1 8250.nr_uarts=4 random.trust_cpu=on apparmor=0 audit=0 "
+    "fsck.mode=skip"
 )
-EARLY_CONFIG = f"search --no-floppy --label {LABEL} --set=root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n"
-EFI_MODULES = "part_gpt ext2 search search_label normal configfile linux".split()
+EARLY_CONFIG = f"""\
+search --no-floppy --label {LABEL} --set=root
+set prefix=($root)/boot/grub
+configfile $prefix/grub.cfg
+"""
+EFI_MODULES = ["part_gpt", "ext2", "search", "search_label", "normal", "configfile", "linux"]
 BIOS_MODULES = ["biosdisk", *EFI_MODULES]
 
 # Loaded at once, and only when the root disk is not found.
@@ -75,7 +81,17 @@ cloud_final_modules:
    scripts_user, phone_home, final_message, power_state_change]
 system_info: {network: {renderers: [networkd]}}
 """
+# Without the hundreds of devices that need no rule: terminals, memory blocks, CPUs.
+UDEV_TRIGGER = """\
+[Service]
+ExecStart=
+ExecStart=-udevadm trigger --action=add --subsystem-match=acpi --subsystem-match=block --subsystem-match=input \\
+    --subsystem-match=net --subsystem-match=pci --subsystem-match=scsi --subsystem-match=virtio \\
+    --subsystem-match=virtio-ports
+ExecStart=-udevadm trigger --action=add --name-match=ttyS0
+"""
 FILES = {
+    "etc/systemd/system/systemd-udev-trigger.service.d/lab.conf": UDEV_TRIGGER,
     "etc/cloud/cloud.cfg.d/90_lab.cfg": CLOUD_CONFIG,
     "etc/cloud/ds-identify.cfg": "policy: enabled\n",
     "etc/fstab": f"LABEL={LABEL} / ext4 rw,discard,errors=remount-ro 0 0\n",
@@ -86,12 +102,18 @@ FILES = {
     "etc/ssh/sshd_config.d/lab.conf": "UseDNS no\n",
 }
 ENABLED = ("systemd-networkd.service", "systemd-resolved.service", "ssh.service", "serial-getty@ttyS0.service")
-MASKED = (
-    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer "
-    "getty@tty1.service systemd-pstore.service systemd-hwdb-update.service systemd-update-utmp.service "
-    "systemd-firstboot.service cloud-init-hotplugd.socket dev-hugepages.mount sys-kernel-debug.mount "
-    "sys-kernel-tracing.mount sys-fs-fuse-connections.mount systemd-network-generator.service"
-).split()
+MASKED = [
+    *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),
+    *("cloud-init-hotplugd.socket", "e2scrub_reap.service", "getty@tty1.service", "systemd-binfmt.service"),
+    *("systemd-firstboot.service", "systemd-journal-flush.service", "systemd-modules-load.service"),
+    *("systemd-network-generator.service", "systemd-pstore.service", "systemd-udev-load-credentials.service"),
+    *("dev-hugepages.mount", "dev-mqueue.mount", "sys-fs-fuse-connections.mount", "sys-kernel-config.mount"),
+    *("sys-kernel-debug.mount", "sys-kernel-tracing.mount", "proc-sys-fs-binfmt_misc.automount"),
+    *(f"modprobe@{module}.service" for module in ("configfs", "dm_mod", "drm", "efi_pstore", "fuse", "loop")),
+]
+UNUSED_GENERATORS = ["debug", "gpt-auto", "hibernate-resume", "rc-local", "run", "ssh", "system-update", "sysv", "tpm2"]
+# cloud-init does without them (config/schema.py, requests/compat.py), and imports them at every boot.
+UNUSED_PYTHON = ["chardet", "jsonschema", "jsonschema_specifications", "referencing"]
 
 INIT = """\
 #!/bin/busybox sh
@@ -157,14 +179,21 @@ def _configure(root: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         path.write_text(text)
-    for unit in MASKED:
-        (root / "etc/systemd/system" / unit).unlink(missing_ok=True)
-        (root / "etc/systemd/system" / unit).symlink_to("/dev/null")
+    generators = [f"etc/systemd/system-generators/systemd-{name}-generator" for name in UNUSED_GENERATORS]
+    for name in [*(f"etc/systemd/system/{unit}" for unit in MASKED), *generators]:
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).unlink(missing_ok=True)
+        (root / name).symlink_to("/dev/null")
+    for name in UNUSED_PYTHON:
+        shutil.rmtree(root / "usr/lib/python3/dist-packages" / name, ignore_errors=True)
     host.run("systemctl", f"--root={root}", "--quiet", "enable", *ENABLED)
     (root / "etc/resolv.conf").unlink(missing_ok=True)
     (root / "etc/resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
-    for unwanted in (*root.glob("etc/ssh/ssh_host_*"), *root.glob("var/lib/apt/lists/*_*"), *root.glob("var/cache/apt/*.bin")):
-        unwanted.unlink()
+    for pattern in ("etc/ssh/ssh_host_*", "var/lib/apt/lists/*_*", "var/cache/apt/*.bin"):
+        for unwanted in root.glob(pattern):
+            unwanted.unlink()
+    for stamp in ("etc/.updated", "var/.updated"):  # newer than /usr: no ldconfig nor hwdb run at the first boot
+        (root / stamp).touch()
 
 
 def _kernel(root: Path, work: Path) -> None:
@@ -174,13 +203,15 @@ def _kernel(root: Path, work: Path) -> None:
     for directory in ("bin", "dev", "lib", "proc", "root", "sys"):
         (tree / directory).mkdir(parents=True)
     shutil.copy(root / "bin/busybox", tree / "bin/busybox")
-    first, further = ([path.name for path in _modules(root / "lib/modules" / version, names)] for names in (FIRST_MODULES, FURTHER_MODULES))
-    for name in dict.fromkeys(first + further):
-        source = next((root / "lib/modules" / version).rglob(name))
-        (tree / "lib" / name.removesuffix(".xz")).write_bytes(lzma.decompress(source.read_bytes()))
-    plain = [[name.removesuffix(".ko.xz") for name in names] for names in (first, further)]
+    modules = root / "lib/modules" / version
+    names = []
+    for wanted in (FIRST_MODULES, FURTHER_MODULES):
+        files = _modules(modules, wanted)
+        for file in files:
+            (tree / "lib" / file.name.removesuffix(".xz")).write_bytes(lzma.decompress((modules / file).read_bytes()))
+        names.append(" ".join(file.name.removesuffix(".ko.xz") for file in files))
     init = tree / "init"
-    init.write_text(INIT.format(first=" ".join(plain[0]), further=" ".join(plain[1]), label=LABEL))
+    init.write_text(INIT.format(first=names[0], further=names[1], label=LABEL))
     init.chmod(0o755)
     archive = root / "boot/initrd.lab"
     host.run("sh", "-c", f"cd {tree} && find . | cpio --quiet -o -H newc > {archive}")

@@ -119,7 +119,7 @@ def read_inventory(path: Path) -> dict[str, Any]:
     beside = Path(sys.executable).parent / "ansible-inventory"
     command = str(beside) if beside.exists() else shutil.which("ansible-inventory")
     if not command:
-        raise LabError("ansible-inventory is not installed; run the lab through make, or with ansible-core's own python")
+        raise LabError("ansible-inventory is not installed; run the lab through make")
     listed: dict[str, Any] = run_json(command, "-i", path, "--list")
     return listed
 

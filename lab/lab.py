@@ -83,7 +83,7 @@ class Lab:
         while subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode:
             if time.monotonic() > deadline:
                 log = self.driver.directory(node) / "console.log"
-                raise LabError(f"{node.name} did not answer on SSH within {BOOT_SECONDS:.0f} s; its console is in {log}")
+                raise LabError(f"{node.name} does not answer on SSH after {BOOT_SECONDS:.0f} s; see {log}")
             time.sleep(0.1)
 
     def down(self) -> None:

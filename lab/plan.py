@@ -104,7 +104,7 @@ def _disks(host: str, variables: dict[str, Any], count: int) -> tuple[str, ...]:
     for device in devices:
         stem = device.partition("*")[0]
         if not stem.startswith("/dev/") or any(mark in stem for mark in "?["):
-            raise LabError(f"{host}: the lab cannot make a disk for {device!r}; use a path below /dev with at most a '*'")
+            raise LabError(f"{host}: the lab cannot make a disk for {device!r}; use a path below /dev or one '*'")
         disks += [device] if stem == device else [f"{stem}LAB_{host}_{n}" for n in range(1, count + 1)]
     return tuple(dict.fromkeys(disks))
 

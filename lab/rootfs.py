@@ -8,17 +8,18 @@ import shutil
 from pathlib import Path
 
 import host
+from plan import LabError
 
 RELEASES = ("trixie", "bookworm")
 
 # What Debian's installer leaves on a server with the SSH task, and nothing of the product.
-PACKAGES = (
-    "systemd-sysv udev dbus libpam-systemd openssh-server python3 ifupdown iproute2 iputils-ping ca-certificates "
-    "sudo kmod procps netbase less cron logrotate vim-tiny apt-utils"
-).split()
+PACKAGES = [
+    *("systemd-sysv", "udev", "dbus", "libpam-systemd", "openssh-server", "python3", "sudo", "cron", "logrotate"),
+    *("ifupdown", "iproute2", "iputils-ping", "ca-certificates", "kmod", "procps", "netbase", "less", "vim-tiny"),
+]
 
 # Nodes live for minutes: no documentation, no syncs, no translations.
-DPKG_OPTIONS = ("force-unsafe-io", "path-exclude=/usr/share/doc/*", "path-exclude=/usr/share/man/*", "path-exclude=/usr/share/locale/*")
+DPKG_OPTIONS = ["force-unsafe-io", *(f"path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man"))]
 
 FILES = {
     "etc/ssh/sshd_config.d/lab.conf": "PermitRootLogin yes\nUseDNS no\n",
@@ -64,7 +65,7 @@ def link_packages(source: Path, target: Path) -> None:
 def ensure(release: str) -> Path:
     """The root file system of a release; built when this recipe has not been built on this machine yet."""
     if release not in RELEASES:
-        raise host.LabError(f"LAB_RELEASE={release} is not supported; use {' or '.join(RELEASES)}")
+        raise LabError(f"LAB_RELEASE={release} is not supported; use {' or '.join(RELEASES)}")
     root = host.CACHE / "rootfs" / f"{release}-{_recipe(release)}"
     with host.locked(host.CACHE / "rootfs.lock"):
         if not root.exists():
