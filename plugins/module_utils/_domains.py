@@ -15,7 +15,13 @@ from xml.etree import ElementTree as ET
 
 from ansible_collections.cairn.hci.plugins.module_utils._domain import live_facts, to_dict, waiting
 from ansible_collections.cairn.hci.plugins.module_utils._domain_live import Guest
-from ansible_collections.cairn.hci.plugins.module_utils._domain_options import Host, Normaliser, given
+from ansible_collections.cairn.hci.plugins.module_utils._domain_options import (
+    Host,
+    Normaliser,
+    given,
+    pair_disks,
+    pair_nics,
+)
 from ansible_collections.cairn.hci.plugins.module_utils._domain_plan import HOW, plan
 from ansible_collections.cairn.hci.plugins.module_utils._domain_xml import build, edit
 from ansible_collections.cairn.hci.plugins.module_utils._libvirt import LibvirtResource, explained
@@ -161,7 +167,12 @@ class Domains(LibvirtResource):
         """What check mode answers."""
         if any(change.action == "remove" for change in changes):
             return None
-        return (current or {}) | {field: value for field, value in given(wanted).items() if field not in HOW}
+        found = (current or {}) | {field: value for field, value in given(wanted).items() if field not in HOW}
+        pairs = {"disks": pair_disks, "nics": pair_nics}
+        for kind in pairs.keys() & wanted.keys() if current is not None else ():
+            both = pairs[kind](wanted[kind], (current or {})[kind])
+            found[kind] = [{k: v for k, v in ((now or {}) | item).items() if k != "size"} for item, now in both]
+        return found
 
     # -- acting
 

@@ -33,9 +33,11 @@ _building = Lock()
 class _FixedClock:
     """Stands in for the module `time` in pycdlib, which puts the present time into every date."""
 
-    gmtime = staticmethod(time.gmtime)
     localtime = staticmethod(time.gmtime)
-    strftime = staticmethod(time.strftime)
+
+    def __getattr__(self, name: str) -> Any:
+        """All the rest."""
+        return getattr(time, name)
 
     @staticmethod
     def time() -> float:
@@ -52,7 +54,7 @@ def pycdlib() -> ModuleType:
     for name in _DATED:
         module: Any = importlib.import_module(f"pycdlib.{name}")
         if hasattr(module, "time"):
-            module.time = _FixedClock
+            module.time = _FixedClock()
     return library
 
 

@@ -12,7 +12,7 @@ short_description: Write cloud-init seeds for virtual machines
 version_added: 0.1.0
 author: The cairn.hci authors (@cairn-hci)
 description:
-  - Writes what a virtual machine's cloud-init reads at its first boot (data source NoCloud) to a CD-ROM called C(cidata),
+  - Writes what a virtual machine's cloud-init reads at its first boot (data source NoCloud) to a CD-ROM, C(cidata),
     in an RBD image or a file. Give that to the machine with the option C(cloud_init) of M(cairn.hci.domain).
   - Seeds are compared by a digest of their documents. It is kept in the image's metadata (C(cairn.sha256)) and on the
     CD-ROM itself. The documents are neither returned nor shown in a diff, as they may hold password hashes.

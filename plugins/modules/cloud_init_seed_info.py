@@ -39,7 +39,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 seeds:
-  description: Each seed with its name, pool or file, and digest, which is empty for one that was not written to its end.
+  description: Each seed with its name, pool or file, and digest; that is empty for one that was not fully written.
   returned: success
   type: list
   elements: dict
