@@ -143,6 +143,12 @@ def managed(node: Node) -> list[str]:
     return sorted(own | {name for name, link in node.links.items() if kind(link) == "bridge"})
 
 
+def read(node: Node, names: list[str] | None) -> dict[str, Object]:
+    """The links called `names`, or all that are managed, as far as they exist, by name."""
+    found = {name: to_dict(node, name) for name in (managed(node) if names is None else names)}
+    return {name: entry for name, entry in found.items() if entry is not None}
+
+
 def networks(entries: list[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     """The networks of the static addresses."""
     return [ipaddress.ip_interface(entry).network for entry in entries if entry not in WORDS]
@@ -153,13 +159,18 @@ def inside(ip: str | None, nets: list[ipaddress.IPv4Network | ipaddress.IPv6Netw
     return ip is not None and any(ipaddress.ip_address(ip) in net for net in nets)
 
 
-def inherited(node: Node, wanted: Object) -> Object:
-    """What the link has now, and the ports that it does not have yet: the answer to every option that is not given."""
+def inherited(node: Node, wanted: Object, leaving: set[str]) -> Object:
+    """What the link has now, and the ports that it does not have yet: the answer to every option that is not given.
+
+    `leaving` are the bridges that the same task removes: a port brings what its old bridge had.
+    """
     name = wanted["name"]
     saved = _networkd.options(node.files, name)
     sources = [] if saved else [name]
     # A bridge whose link is gone (a run that was cut short) is not configured yet: its ports still have everything.
-    sources += [port for port in wanted["ports"] or [] if node.links.get(port, {}).get("master") != name]
+    masters = {port: node.links.get(port, {}).get("master") for port in wanted["ports"] or []}
+    for port, master in masters.items():
+        sources += [port, *([master] if master in leaving else [])] if master != name else []
     parts = [saved] if saved else []
     for source in sources:
         gateways, further = routes(node, source)
@@ -194,10 +205,10 @@ def merged(given: list[str] | None, kept: list[str]) -> list[str]:
     return [word for word in WORDS if word in unique] + [entry for entry in unique if entry not in WORDS]
 
 
-def complete(node: Node, wanted: Object) -> Object:
-    """The options with nothing left open: what was not given is as it is on the node."""
+def complete(node: Node, wanted: Object, leaving: set[str]) -> Object:
+    """The options with nothing left open: what was not given is as it is on the node (see `inherited`)."""
     name, given = wanted["name"], wanted["addresses"]
-    kept = inherited(node, wanted)
+    kept = inherited(node, wanted, leaving)
     entries = merged(given, kept["addresses"])
     keeps = given is None or "keep" in given
     nets = networks(entries)

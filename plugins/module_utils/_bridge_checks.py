@@ -82,8 +82,19 @@ def gateways(where: str, wanted: Object) -> list[str]:
     return errors
 
 
-def ports(node: Node, where: str, wanted: Object, released: set[tuple[str, str]]) -> list[str]:
-    """Errors with the uplinks of a bridge. `released` are (bridge, port) that the same task takes apart."""
+def released(node: Node, items: list[Object]) -> set[tuple[str, str]]:
+    """The (bridge, port) pairs that a task takes apart."""
+    return {
+        (item["name"], port)
+        for item in items
+        if item["state"] == "absent" or item["ports"] is not None
+        for port in enslaved(node, item["name"])
+        if item["state"] == "absent" or port not in item["ports"]
+    }
+
+
+def ports(node: Node, where: str, wanted: Object, leaving: set[tuple[str, str]]) -> list[str]:
+    """Errors with the uplinks of a bridge. `leaving` are those that the same task releases."""
     usable = [name for name, link in node.links.items() if kind(link) in UPLINK_KINDS and name != "lo"]
     hardware = ", ".join(sorted(usable))
     errors = []
@@ -93,7 +104,7 @@ def ports(node: Node, where: str, wanted: Object, released: set[tuple[str, str]]
             errors.append(f"{where}: port {port} does not exist; the node has {hardware or 'no interface'}")
             continue
         master = link.get("master")
-        if master not in {None, wanted["name"]} and (master, port) not in released:
+        if master not in {None, wanted["name"]} and (master, port) not in leaving:
             errors.append(f"{where}: port {port} belongs to {master} already; take it out there first")
         if kind(link) == "bridge":
             errors.append(f"{where}: port {port} is a bridge itself; name its ports instead")
@@ -150,14 +161,14 @@ def node_wide(node: Node, where: str, wanted: Object) -> list[str]:
     return errors
 
 
-def check(node: Node, wanted: Object, released: set[tuple[str, str]]) -> None:
+def check(node: Node, wanted: Object, leaving: set[tuple[str, str]]) -> None:
     """Raise ResourceError with everything that is wrong with the options of one object."""
     where = f"{node.host}: {wanted['type']} {wanted['name']}"
     if wanted["state"] == "absent":
         errors = removal(node, where, wanted["name"])
     else:
         errors = options(where, wanted) + node_wide(node, where, wanted) + link(node, where, wanted)
-        errors += ports(node, where, wanted, released) + mtu(node, where, wanted)
+        errors += ports(node, where, wanted, leaving) + mtu(node, where, wanted)
     if errors:
         raise ResourceError("\n".join(f"{entry}." for entry in errors))
 

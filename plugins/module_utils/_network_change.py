@@ -31,8 +31,14 @@ class Change:
     links: set[str] = field(default_factory=set)
     created: set[str] = field(default_factory=set)
     reconfigured: set[str] = field(default_factory=set)
+    dropped: set[str] = field(default_factory=set)
     before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
+
+    def forget(self, paths: list[str]) -> None:
+        """Remove files, except those that another object of the same change writes."""
+        for path in paths:
+            self.files.setdefault(path, None)
 
 
 def quote(*words: object) -> str:
@@ -55,7 +61,7 @@ def removed(node: Node, change: Change, name: str) -> None:
     saved = _networkd.options(node.files, name)
     bridge = kind(node.links.get(name)) == "bridge"
     ports = sorted({*enslaved(node, name), *_networkd.members(node.files, name)}) if bridge or saved else []
-    change.files |= dict.fromkeys(_networkd.owned(node.files, name))
+    change.forget(_networkd.owned(node.files, name))
     if bridge or (saved and saved["type"] == "bridge"):
         change.files |= handed_back(node, name)
         change.after += [quote("ip", "link", "delete", p) for p in ports if kind(node.links.get(p)) == "vxlan"]
@@ -82,7 +88,7 @@ def present(node: Node, change: Change, wanted: Object) -> None:
     expected = _networkd.files(wanted)
     stale = [path for path in _networkd.owned(node.files, name) if path not in expected]
     dropped = sorted(set(_networkd.members(node.files, name)) - {*wanted["ports"]} - overlay(wanted))
-    change.files |= dict.fromkeys(stale)
+    change.forget(stale)
     change.files |= {path: text for path, text in expected.items() if node.files.get(path) != text}
     change.links |= {name, *wanted["ports"], *dropped, *overlay(wanted)}
     if all(node.files.get(path) == text for path, text in expected.items()):
@@ -93,7 +99,7 @@ def present(node: Node, change: Change, wanted: Object) -> None:
     if link is not None and bool(info(link).get("vlan_filtering")) != wanted["vlan_aware"]:
         value = int(wanted["vlan_aware"])
         change.before.append(quote("ip", "link", "set", "dev", name, "type", "bridge", "vlan_filtering", value))
-    change.before += [quote("ip", "link", "set", "dev", port, "nomaster") for port in dropped if port in node.links]
+    change.dropped |= {port for port in dropped if port in node.links}
     taken = [port for port in wanted["ports"] if node.links[port].get("master") != name]
     change.before += [quote("ip", "address", "flush", "dev", port, "scope", "global") for port in taken]
 
@@ -112,6 +118,9 @@ def make(node: Node, items: list[Object]) -> Change:
         else:
             present(node, change, wanted)
     change.created = {name for name in change.links if name not in node.links}
+    # Only once networkd has forgotten the port's file: it would put the port back. A port that changes bridges has one.
+    loose = sorted(port for port in change.dropped if not change.files.get(_networkd.path(port, "network")))
+    change.after += [quote("ip", "link", "set", "dev", port, "nomaster") for port in loose]
     for path, text in node.ifupdown.items():
         disabled = _ifupdown.disable(text, change.links)
         if disabled != text:
@@ -122,16 +131,16 @@ def make(node: Node, items: list[Object]) -> Change:
 def apply_script(change: Change, clients: list[int], module: int) -> str:
     """The script that makes the change live. `module` is the process whose answer has to leave first.
 
-    `clients` are the DHCP clients of ifupdown on its links. They are killed: asked to end, dhcpcd would take the address
-    with it and rewrite resolv.conf.
+    `clients` are the DHCP clients of ifupdown on its links. They are killed: asked to end, dhcpcd would take the
+    address with it and rewrite resolv.conf.
     """
     lines = [f"for i in $(seq 100); do kill -0 {module} || break; sleep 0.05; done", "sleep 0.2"]
     lines += [f"kill -KILL {pid}" for pid in clients]
     lines += change.before
     again = [f"  networkctl reconfigure {quote(name)}" for name in sorted(change.reconfigured - change.created)]
     lines += [
-        "systemctl daemon-reload",
-        "systemctl --quiet enable systemd-networkd.service",
+        *(["systemctl daemon-reload"] if _networkd.WAIT_ONLINE in change.files else []),
+        "systemctl --quiet is-enabled systemd-networkd.service || systemctl --quiet enable systemd-networkd.service",
         "if systemctl --quiet is-active systemd-networkd.service; then",
         "  networkctl reload",
         *again,
@@ -180,9 +189,9 @@ def live_batch(node: Node, change: Change) -> list[str]:
     lines = []
     for name in known:
         link = node.links[name]
-        if kind(link) == "bridge":
+        if quote("ip", "link", "delete", name) in change.before and kind(link) == "bridge":
             lines.append(f"link add name {name} address {link['address']} type bridge forward_delay 0")
-        if info(link).get("vlan_filtering") is not None:
+        if info(link).get("vlan_filtering"):
             lines.append(f"link set dev {name} type bridge vlan_filtering {info(link)['vlan_filtering']}")
     for name in known:
         link = node.links[name]

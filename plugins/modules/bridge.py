@@ -321,24 +321,15 @@ class Bridge(Resource):
     def read(self, wanted: list[Object] | None) -> dict[str, Object]:
         """Read the node at once; objects by name."""
         self.node = _network_guard.read_node(vlan=any(item.get("vlan_aware") for item in wanted or []))
-        names = [item["name"] for item in wanted] if wanted is not None else _bridge.managed(self.node)
-        found = {name: _bridge.to_dict(self.node, name) for name in names}
-        return {name: entry for name, entry in found.items() if entry is not None}
+        return _bridge.read(self.node, None if wanted is None else [item["name"] for item in wanted])
 
     def normalise(self, wanted: Object, current: Object | None) -> Object:
         """Complete the options from what the node has, after checking them."""
         items = self.items()
-        leaving = [item for item in items if item["state"] == "absent" or item["ports"] is not None]
-        released = {
-            (item["name"], port)
-            for item in leaving
-            for port in _bridge.enslaved(self.node, item["name"])
-            if item["state"] == "absent" or port not in item["ports"]
-        }
-        _bridge_checks.check(self.node, wanted, released)
+        _bridge_checks.check(self.node, wanted, _bridge_checks.released(self.node, items))
         if wanted["state"] == "absent":
             return wanted
-        full = _bridge.complete(self.node, wanted)
+        full = _bridge.complete(self.node, wanted, {item["name"] for item in items if item["state"] == "absent"})
         _bridge_checks.check_complete(self.node, full)
         return full
 
