@@ -11,12 +11,15 @@ from __future__ import annotations
 import importlib
 import struct
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 from typing import Any
+from xml.etree import ElementTree
 
 from ansible_collections.cairn.hci.plugins.module_utils._ceph import Cluster
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
 
+ROOT = Path("/")
 ADMIN = Path("/etc/ceph/ceph.client.admin.keyring")
 DIRECTORY = "rbd_directory"
 # A cluster that does not answer within this time is one that the run may be there to repair.
@@ -31,23 +34,34 @@ def binding(name: str) -> ModuleType | None:
         return None
 
 
-def libvirt() -> Object:
-    """The version of libvirt and the domains of the node; None and no domains where libvirt is not installed."""
+def libvirt(root: Path = ROOT) -> Object:
+    """The version of libvirt and the node's domains; by what lies on the disk where the daemon does not answer.
+
+    A domain that is overlooked would be started a second time elsewhere, so no answer must not mean no domains.
+    """
+    answers: list[Object] = []
+    asking = Thread(target=lambda: answers.append(ask_libvirt()), daemon=True)
+    asking.start()
+    asking.join(PATIENCE * 2)
+    answer = answers[0] if answers else {"libvirt_version": None, "libvirt_error": "it does not answer"}
+    return {"domains": defined(root)} | answer
+
+
+def ask_libvirt() -> Object:
+    """Ask the daemon; without the key `domains` where that can't be done."""
     library = binding("libvirt")
-    nothing: Object = {"libvirt_version": None, "domains": []}
     if library is None or not Path("/usr/sbin/libvirtd").exists():
-        return nothing
+        return {"libvirt_version": None, "libvirt_error": None}
     library.registerErrorHandler(lambda _context, _error: None, None)
     try:
         connection = library.open("qemu:///system")
-    except library.libvirtError as error:
-        return nothing | {"libvirt_error": str(error)}
-    try:
         number = connection.getLibVersion()
         version = f"{number // 1000000}.{number // 1000 % 1000}.{number % 1000}"
-        return {"libvirt_version": version, "domains": [domain(one) for one in connection.listAllDomains()]}
-    finally:
+        domains = [domain(one) for one in connection.listAllDomains()]
         connection.close()
+    except library.libvirtError as error:
+        return {"libvirt_version": None, "libvirt_error": str(error)}
+    return {"libvirt_version": version, "libvirt_error": None, "domains": domains}
 
 
 def domain(found: Any) -> Object:
@@ -60,6 +74,27 @@ def domain(found: Any) -> Object:
         "vcpus": vcpus,
         "active": bool(found.isActive()),
     }
+
+
+def defined(root: Path = ROOT) -> list[Object]:
+    """The domains by their definitions in /etc/libvirt/qemu; those with a file in /run/libvirt/qemu are active."""
+    found = []
+    for path in sorted((root / "etc/libvirt/qemu").glob("*.xml")):
+        try:
+            tree = ElementTree.parse(path)
+            sizes = {name: int(tree.findtext(name, "0")) for name in ("memory", "vcpu")}
+        except (OSError, ElementTree.ParseError, ValueError):
+            continue
+        found.append(
+            {
+                "name": tree.findtext("name", path.stem),
+                "uuid": tree.findtext("uuid", ""),
+                "memory": sizes["memory"] * 1024,
+                "vcpus": sizes["vcpu"],
+                "active": (root / f"run/libvirt/qemu/{path.name}").exists(),
+            }
+        )
+    return found
 
 
 def images(timeout: int = PATIENCE) -> dict[str, int] | None:

@@ -42,6 +42,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "network_rollback_timeout": (20, 3600),
 }
 ALIKE = 0.6  # of two names, by difflib's measure
+SLIP = 0.88
 NAMES = {
     "int": "a whole number",
     "float": "a number",
@@ -181,10 +182,41 @@ class Schema:
         """Take the `argument_specs` of every role: its entry point main, and one per dictionary of named things."""
         self.options: Object = {}
         self.named: Object = {}
+        self._meant: dict[str, str | None] = {}
         for spec in specs:
             entries = spec["argument_specs"]
             self.options |= entries["main"].get("options") or {}
             self.named |= {name: entry.get("options") or {} for name, entry in entries.items() if name != "main"}
+
+    def remedy(self, name: str) -> str:
+        """What to do about an unknown variable: the nearest with its prefix."""
+        prefix = name.partition("_")[0] + "_"
+        if prefix == "ha_":
+            return "high availability is not part of this version, remove it."
+        return nearest(name, [option for option in self.options if option.startswith(prefix)] or self.options)
+
+    def meant(self, name: str) -> str | None:
+        """The variable that a name without any of our prefixes is a slip of the pen for; found out once."""
+        if name not in self._meant:
+            self._meant[name] = self._find_meant(name)
+        return self._meant[name]
+
+    def _find_meant(self, name: str) -> str | None:
+        """Compare a name with all variables."""
+        if name.startswith((*PREFIXES, "ansible_", "_")):
+            return None
+        matcher = difflib.SequenceMatcher(None, b=name)
+        for option in self.options:
+            matcher.set_seq1(option)
+            if matcher.quick_ratio() >= SLIP and matcher.ratio() >= SLIP:
+                return option
+        return None
+
+    def check_names(self, host: str, names: Iterable[str], problems: Problems) -> None:
+        """Note the names of a host's variables that were meant to be ours."""
+        for name in names:
+            if option := self.meant(name):
+                problems.add(host, f"{name} is unknown; did you mean {option}? Rename it if it is your own.")
 
     def check(self, host: str, values: Object, problems: Problems) -> Object:
         """Return one host's variables with types and defaults; note what is wrong with them."""
@@ -194,7 +226,7 @@ class Schema:
 
         for name in sorted(values.keys() - self.options.keys()):
             if name.startswith(PREFIXES):
-                report(f"{name} is unknown; {nearest(name, self.options)}")
+                report(f"{name} is unknown; {self.remedy(name)}")
         checked = {name: check_value(name, name, spec, values.get(name), report) for name, spec in self.options.items()}
         for name, options in self.named.items():
             if isinstance(checked.get(name), dict):

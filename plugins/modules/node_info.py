@@ -130,6 +130,7 @@ node:
     osd_error: null
     images: null
     libvirt_version: 11.3.0
+    libvirt_error: null
     domains:
       - {name: web1, uuid: 6b4e1c1e-3b0c-5d3e-8a43-111111111111, memory: 2147483648, vcpus: 2, active: true}
     missing_packages: []

@@ -68,7 +68,9 @@ def machines(
     """The hosts of a group, with checked variables."""
     found = {}
     for place, name in enumerate(names, 1):
-        values = variables(name, hostvars[name], problems)
+        own = hostvars[name]
+        values = variables(name, own, problems)
+        known.check_names(name, own, problems)
         reached = str(values.pop("ansible_host", None) or name)
         user = values.pop("ansible_user", None)
         found[name] = Machine(

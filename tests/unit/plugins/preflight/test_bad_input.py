@@ -72,6 +72,14 @@ DISK2 = "/dev/disk/by-id/nvme-disk2"
 CASES = {
     # Names of variables.
     "misspelt": (put(*WEB, "vm_memroy", "2GiB"), "web1: vm_memroy is unknown; did you mean vm_memory?"),
+    "misspelt prefix": (
+        put(*WEB, "vn_memory", "2GiB"),
+        "web1: vn_memory is unknown; did you mean vm_memory? Rename it if it is your own.",
+    ),
+    "availability": (
+        put("nodes", "ha_fencing", {}),
+        "node1, node2, node3: ha_fencing is unknown; high availability is not part of this version, remove it.",
+    ),
     "misspelt for a group": (
         put("vms", "vm_pwoer", "running"),
         "web1, db1: vm_pwoer is unknown; did you mean vm_power?",

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.cairn.hci.plugins.module_utils import _node, _node_disks, _node_network, _node_sources
+from ansible_collections.cairn.hci.plugins.module_utils import (
+    _node,
+    _node_disks,
+    _node_engines,
+    _node_network,
+    _node_sources,
+)
 
 LINKS: list[dict[str, Any]] = [
     {
@@ -133,6 +139,17 @@ def test_an_unreachable_source() -> None:
     (found,) = _node_sources.unreachable([("http://127.0.0.1:9/debian", "trixie")])
     assert (found["uri"], found["suite"]) == ("http://127.0.0.1:9/debian", "trixie")
     assert "refused" in found["reason"]
+
+
+def test_domains_are_found_where_libvirt_does_not_answer(tmp_path: Path) -> None:
+    for directory in ("etc/libvirt/qemu", "run/libvirt/qemu"):
+        (tmp_path / directory).mkdir(parents=True)
+    text = "<domain><name>web1</name><uuid>u</uuid><memory unit='KiB'>1024</memory><vcpu current='1'>4</vcpu></domain>"
+    (tmp_path / "etc/libvirt/qemu/web1.xml").write_text(text)
+    (tmp_path / "etc/libvirt/qemu/broken.xml").write_text("<domain>")
+    (tmp_path / "run/libvirt/qemu/web1.xml").touch()
+    web1 = {"name": "web1", "uuid": "u", "memory": 1024**2, "vcpus": 4, "active": True}
+    assert _node_engines.defined(tmp_path) == [web1]
 
 
 def test_the_module_runs_here(run_module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
