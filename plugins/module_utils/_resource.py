@@ -254,6 +254,8 @@ def run(resource: type[Resource], options: Object, common: Object | None = None,
             thing.close()
     except ResourceError as error:
         module.fail_json(msg=str(error))
+    # Ansible would return the options too; for a thousand objects that costs more time than to read them.
+    outcome["invocation"] = {"module_args": {name: value for name, value in module.params.items() if name != plural}}
     module.exit_json(**outcome)
 
 
