@@ -9,7 +9,7 @@ Private to the collection.
 from __future__ import annotations
 
 import importlib
-import struct
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 from types import ModuleType
@@ -17,11 +17,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ansible_collections.cairn.hci.plugins.module_utils._ceph import Cluster
+from ansible_collections.cairn.hci.plugins.module_utils._rbd_header import number_in, read_header
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
 
 ROOT = Path("/")
 ADMIN = Path("/etc/ceph/ceph.client.admin.keyring")
-DIRECTORY = "rbd_directory"
+PAGE = 1000
 # A cluster that does not answer within this time is one that the run may be there to repair.
 PATIENCE = 5
 
@@ -100,48 +101,47 @@ def defined(root: Path = ROOT) -> list[Object]:
 def images(timeout: int = PATIENCE) -> dict[str, int] | None:
     """The size in bytes of every RBD image, by `pool/name`; None where no cluster can be asked.
 
-    Read from the images' header objects (doc/dev/rbd-layering and src/cls/rbd/cls_rbd.cc): opening a thousand
-    images takes seconds, this does not.
+    Read from the images' header objects: opening a thousand images takes seconds, this does not.
     """
-    if not ADMIN.exists():
+    rados = binding("rados")
+    if rados is None or not ADMIN.exists():
         return None
     options = {"conf": "/etc/ceph/ceph.conf", "client": "client.admin", "keyring": None, "timeout": timeout}
     try:
         with Cluster(options) as cluster:
             pools = cluster.command({"prefix": "osd pool ls", "detail": "detail"})
             names = [pool["pool_name"] for pool in pools if "rbd" in pool["application_metadata"]]
-            return {f"{pool}/{name}": size for pool in names for name, size in pool_images(cluster, pool).items()}
-    except ResourceError:
+            return {f"{pool}/{name}": size for pool in names for name, size in pool_images(cluster, pool, rados)}
+    except (ResourceError, rados.Error):
         return None
 
 
-def pool_images(cluster: Cluster, pool: str) -> dict[str, int]:
-    """The sizes of one pool's images by name."""
-    rados = importlib.import_module("rados")
+def pool_images(cluster: Cluster, pool: str, rados: ModuleType) -> Iterator[tuple[str, int]]:
+    """Name and size of each image of a pool."""
     context = cluster.ioctx(pool)
     try:
-        ids = {
-            key.removeprefix("name_"): value[4:].decode()
-            for key, value in omap(rados, context, DIRECTORY, "name_").items()
-        }
-        headers = {name: omap(rados, context, f"rbd_header.{ident}", "size") for name, ident in ids.items()}
-        return {name: struct.unpack("<Q", header["size"])[0] for name, header in headers.items() if "size" in header}
+        for name, number in directory(context, rados):
+            size = (read_header(context, number) or {}).get("size")
+            if size is not None:
+                yield name, number_in(size)
     finally:
         context.close()
 
 
-def omap(rados: ModuleType, context: Any, name: str, prefix: str) -> dict[str, bytes]:
-    """The entries of an object's omap that begin with `prefix`; none where there is no such object."""
-    found: dict[str, bytes] = {}
-    with rados.ReadOpCtx() as operation:
-        while True:
-            after = max(found, default="")
-            entries, _code = context.get_omap_vals(operation, after, prefix, 1000)
+def directory(context: Any, rados: ModuleType) -> Iterator[tuple[str, str]]:
+    """Name and id of each image, from the pool's object rbd_directory (Ceph's src/cls/rbd/cls_rbd.cc)."""
+    after = ""
+    while True:
+        with rados.ReadOpCtx() as operation:
+            keys, _status = context.get_omap_vals(operation, after, "name_", PAGE)
             try:
-                context.operate_read_op(operation, name)
+                context.operate_read_op(operation, "rbd_directory")
             except rados.ObjectNotFound:
-                return found
-            page = dict(entries)
-            found |= page
-            if len(page) < 1000:
-                return found
+                return
+            page = dict(keys)
+        for key, value in page.items():
+            # A string of Ceph's encoding: its length in four bytes, then its text.
+            yield key.removeprefix("name_"), value[4:].decode()
+        if len(page) < PAGE:
+            return
+        after = max(page)
