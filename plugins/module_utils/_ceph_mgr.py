@@ -18,12 +18,12 @@ from ansible_collections.cairn.hci.plugins.module_utils._config_file import writ
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, ResourceError
 
 CAPS = {"mon": "allow profile mgr", "osd": "allow *", "mds": "allow *"}
-SUBSTITUTE = Path("/usr/local/lib/cairn/ceph-mgr/bcrypt.py")
+SUBSTITUTES = Path("/usr/local/lib/cairn/ceph-mgr")
 DROP_IN = Path("/etc/systemd/system/ceph-mgr@.service.d/cairn.conf")
 DROP_IN_TEXT = f"""\
-# Written by cairn.hci: the packaged bcrypt does not load in the manager's subinterpreters.
+# Written by cairn.hci: Python modules with which the packaged manager can load its own.
 [Service]
-Environment=PYTHONPATH={SUBSTITUTE.parent}
+Environment=PYTHONPATH={SUBSTITUTES}
 """
 USER = Path("/usr/share/ceph/mgr/mgr_util.py")
 # What the manager does: an interpreter of its own for each module (Python 3.13 renamed the module that makes one).
@@ -50,8 +50,15 @@ def bcrypt_fails() -> bool:
     return False
 
 
+def substitutes() -> dict[str, str]:
+    """The substitutes that are there, by file name; none where the manager is not told of them."""
+    if not DROP_IN.exists() or DROP_IN.read_text(encoding="utf-8") != DROP_IN_TEXT:
+        return {}
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(SUBSTITUTES.glob("*.py"))}
+
+
 class CephMgr(CephResource):
-    """The key of a manager, its unit, and the substitute for bcrypt where one is needed and given."""
+    """The key of a manager, its unit, and the substitutes for Python modules where they are needed and given."""
 
     plural = "mgrs"
 
@@ -75,7 +82,7 @@ class CephMgr(CephResource):
                     "name": name,
                     "caps": key["caps"] if key else None,
                     "keyring": key["file"] if key else None,
-                    "bcrypt_substitute": SUBSTITUTE.exists() and DROP_IN.exists(),
+                    "substitutes": substitutes(),
                     **unit,
                 }
         return found
@@ -83,18 +90,15 @@ class CephMgr(CephResource):
     def normalise(self, wanted: Object, current: Object | None) -> Object:
         """Complete what the manager shall be, by what this node's packages need."""
         name = wanted["name"]
-        text = wanted.get("bcrypt")
-        shall: Object = {"name": name, "state": wanted["state"], "bcrypt": text}
-        shall |= {"caps": CAPS, "keyring": key_item(name)["file"], "enabled": True, "running": True}
-        if text is not None:
-            shall["bcrypt_substitute"] = bcrypt_fails()
-            if current and current["bcrypt_substitute"] and SUBSTITUTE.read_text(encoding="utf-8") != text:
-                current["bcrypt_substitute"] = None
+        shall: Object = {"name": name, "state": wanted["state"], "caps": CAPS, "keyring": key_item(name)["file"]}
+        shall |= {"enabled": True, "running": True}
+        if wanted.get("substitutes") is not None:
+            shall["substitutes"] = wanted["substitutes"] if bcrypt_fails() else {}
         return shall
 
     def plan(self, current: Object | None, wanted: Object) -> list[Change]:
         """Compare field by field."""
-        return super().plan(current, {key: value for key, value in wanted.items() if key not in ("name", "bcrypt")})
+        return super().plan(current, {key: value for key, value in wanted.items() if key != "name"})
 
     def apply(self, current: Object | None, wanted: Object, changes: list[Change]) -> None:
         """Carry out the plan, and wait until the cluster knows the manager."""
@@ -107,24 +111,24 @@ class CephMgr(CephResource):
             keys.apply({}, item | {"state": "absent"}, changes)
             return
         fields = {change.field for change in changes}
-        if "bcrypt_substitute" in fields:
-            self.cure(wanted)
+        if "substitutes" in fields:
+            self.substitute(wanted["substitutes"])
         if fields & {"caps", "keyring"}:
             have = keys.read([item]).get(item["name"])
             keys.apply(have, item, keys.plan(have, item))
-        daemon.start(f"ceph-mgr@{name}", restart="bcrypt_substitute" in fields)
+        daemon.start(f"ceph-mgr@{name}", restart="substitutes" in fields)
         complaint = f"The manager {name} did not report to the monitors (see 'journalctl -u ceph-mgr@{name}')"
         daemon.wait(lambda: self.reports(name), self.params["timeout"], complaint)
 
-    def cure(self, wanted: Object) -> None:
-        """Put the substitute before the packaged bcrypt, or take it away."""
+    def substitute(self, texts: dict[str, str]) -> None:
+        """Put modules before the packaged ones, or take them away."""
         owner = {"mode": "0644", "owner": "root", "group": "root"}
-        if wanted["bcrypt_substitute"]:
-            write({"path": str(SUBSTITUTE), **owner}, wanted["bcrypt"])
+        for path in (DROP_IN, *SUBSTITUTES.glob("*.py")):
+            path.unlink(missing_ok=True)
+        for name, text in texts.items():
+            write({"path": str(SUBSTITUTES / name), **owner}, text)
+        if texts:
             write({"path": str(DROP_IN), **owner}, DROP_IN_TEXT)
-        else:
-            SUBSTITUTE.unlink(missing_ok=True)
-            DROP_IN.unlink(missing_ok=True)
         daemon.run("systemctl", "daemon-reload", seconds=60)
 
     def reports(self, name: str) -> bool:

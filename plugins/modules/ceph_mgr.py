@@ -14,9 +14,9 @@ author: The cairn.hci authors (@cairn-hci)
 description:
   - Makes the manager's key in the cluster, writes its keyring, enables and starts it, and waits until the monitors
     know it.
-  - Where the packaged C(bcrypt) can't be loaded by the manager's modules (Debian 13 with Ceph 18.2, "PyO3 modules do
-    not yet support subinterpreters"), O(bcrypt) is put before it on the manager's path. Packaged files are not changed.
-    It is taken away again when the packages no longer need it.
+  - Where the packaged manager can't load its modules (Debian 13 with Ceph 18.2, "PyO3 modules do not yet support
+    subinterpreters"), O(substitutes) are put before Python's modules on the manager's path. Packaged files are not
+    changed. They are taken away again when the packages no longer need them.
 extends_documentation_fragment:
   - cairn.hci._attributes
   - cairn.hci._ceph
@@ -24,9 +24,9 @@ options:
   name: &name
     description: The name of the manager, which is that of its node.
     type: str
-  bcrypt: &bcrypt
-    description: The source of a Python module to be used in place of C(bcrypt) where that is needed.
-    type: str
+  substitutes: &substitutes
+    description: Python modules by file name, for use where the packaged C(bcrypt) can't be loaded by the manager.
+    type: dict
   state: &state
     description: Whether the manager shall exist.
     type: str
@@ -40,7 +40,7 @@ options:
       name:
         <<: *name
         required: true
-      bcrypt: *bcrypt
+      substitutes: *substitutes
       state: *state
   client:
     description: The name to connect as, with its type.
@@ -73,7 +73,7 @@ mgrs:
     - name: node1
       caps: {mon: allow profile mgr, osd: allow *, mds: allow *}
       keyring: /var/lib/ceph/mgr/ceph-node1/keyring
-      bcrypt_substitute: true
+      substitutes: {}
       enabled: true
       running: true
 """
@@ -84,7 +84,7 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import run
 
 OPTIONS = {
     "name": {"type": "str", "required": True},
-    "bcrypt": {"type": "str"},
+    "substitutes": {"type": "dict"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 COMMON = {

@@ -30,7 +30,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Does it run, and does it need the substitute for bcrypt?
+- name: Does it run, and does it need the substitutes?
   cairn.hci.ceph_mgr_info:
 """
 
@@ -44,7 +44,7 @@ mgrs:
     - name: node1
       caps: {mon: allow profile mgr, osd: allow *, mds: allow *}
       keyring: /var/lib/ceph/mgr/ceph-node1/keyring
-      bcrypt_substitute: true
+      substitutes: {}
       enabled: true
       running: true
 """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -114,16 +116,15 @@ def test_endpoints_of_both_families() -> None:
     assert _ceph_mon.host({"public_addrs": {"addrvec": [{"addr": "[fd00::1]:3300"}]}}) == "fd00::1"
 
 
-MGR = {"name": "node1", "state": "present", "bcrypt": None, "caps": CAPS, "keyring": "/k", "enabled": True}
+MGR = {"name": "node1", "state": "present", "caps": CAPS, "keyring": "/k", "enabled": True}
 MGR |= {"running": True}
-HAS = {"name": "node1", "caps": CAPS, "keyring": "/k", "bcrypt_substitute": False, "enabled": True, "running": True}
+HAS = {"name": "node1", "caps": CAPS, "keyring": "/k", "substitutes": {}, "enabled": True, "running": True}
+CURE = {"bcrypt.py": "text"}
 MGR_PLANS = [
     pytest.param(None, MGR, {"caps": CAPS, "keyring": "/k", "enabled": True, "running": True}, id="create"),
     pytest.param(HAS, MGR, {}, id="no change"),
-    pytest.param(HAS, MGR | {"bcrypt_substitute": True}, {"bcrypt_substitute": True}, id="cure"),
-    pytest.param(
-        HAS | {"bcrypt_substitute": True}, MGR | {"bcrypt_substitute": False}, {"bcrypt_substitute": False}, id="cured"
-    ),
+    pytest.param(HAS, MGR | {"substitutes": CURE}, {"substitutes": CURE}, id="cure"),
+    pytest.param(HAS | {"substitutes": CURE}, MGR | {"substitutes": {}}, {"substitutes": {}}, id="cured"),
     pytest.param(HAS | {"keyring": None, "running": False}, MGR, {"keyring": "/k", "running": True}, id="node anew"),
     pytest.param(HAS, MGR | {"state": "absent"}, {"state": "absent"}, id="remove"),
 ]
@@ -198,7 +199,7 @@ def test_a_new_key_has_the_form_of_cephx() -> None:
 @pytest.fixture(scope="module")
 def bcrypt() -> ModuleType:
     """The substitute that the manager gets on Debian 13."""
-    path = Path(__file__).parents[4] / "roles/ceph/files/bcrypt.py"
+    path = Path(__file__).parents[4] / "roles/ceph/files/mgr/bcrypt.py"
     spec = importlib.util.spec_from_file_location("substitute_bcrypt", path)
     assert spec
     assert spec.loader
@@ -227,3 +228,16 @@ def test_the_substitute_refuses_what_bcrypt_refuses(bcrypt: ModuleType) -> None:
     for call in (lambda: bcrypt.gensalt(3), lambda: bcrypt.gensalt(4, b"2x"), lambda: bcrypt.hashpw(b"x", b"$1$x")):
         with pytest.raises(ValueError, match=r"Invalid|Supported"):
             call()
+
+
+def test_modules_of_the_manager_without_notify_types_are_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Path(__file__).parents[4] / "roles/ceph/files/mgr/sitecustomize.py"
+    (tmp_path / "mgr_module.py").write_text("class MgrModule: pass\nclass MgrStandbyModule: pass\n")
+    (tmp_path / "other.py").write_text("class Module: pass\n")
+    code = "import other, mgr_module; print(mgr_module.MgrModule.NOTIFY_TYPES, hasattr(other.Module, 'NOTIFY_TYPES'))"
+    (tmp_path / "sitecustomize.py").write_text(site.read_text())
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout == "[] False\n"
