@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from ansible_collections.cairn.hci.plugins.module_utils._domain import live_facts, to_dict, waiting
+from ansible_collections.cairn.hci.plugins.module_utils._domain import live_facts, parse, to_dict, waiting
 from ansible_collections.cairn.hci.plugins.module_utils._domain_live import Guest
 from ansible_collections.cairn.hci.plugins.module_utils._domain_options import (
     Host,
@@ -119,7 +119,7 @@ class Domains(LibvirtResource):
             if error.get_error_code() == lib.VIR_ERR_NO_DOMAIN:
                 return None
             raise ResourceError(f"domain {domain.name()}: {error.get_error_message()}") from error
-        entry = to_dict(ET.fromstring(text)) | {"power": power or "stopped"}
+        entry = to_dict(parse(text)) | {"power": power or "stopped"}
         self.live.pop(entry["name"], None)
         if running is not None:
             root = ET.fromstring(running)

@@ -6,7 +6,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from ansible_collections.cairn.hci.plugins.module_utils._domain import live_facts, to_dict, waiting
+from ansible_collections.cairn.hci.plugins.module_utils._domain import live_facts, parse, to_dict, waiting
 from ansible_collections.cairn.hci.plugins.module_utils._domain_options import Host, Normaliser
 from ansible_collections.cairn.hci.plugins.module_utils._domain_xml import build, edit
 from ansible_collections.cairn.hci.plugins.module_utils._resource import ResourceError
@@ -243,3 +243,11 @@ def test_what_waits_for_a_restart_is_told_by_field() -> None:
     live = config | {"cpu_model": "Nehalem", "disks": disks, "nics": [*config["nics"], {"name": "x", "mac": "m"}]}
     assert waiting(config, live) == ["cpu_model", "disks.file", "disks.root.cache", "nics.x"]
     assert waiting(config | {"cpu_model": "host-model"}, config) == []
+
+
+def test_reading_without_controllers_reads_the_same() -> None:
+    root = new(**{key: value for key, value in EVERYTHING.items() if key != "name"})
+    for controller in root.findall("devices/controller"):
+        ET.SubElement(controller, "target", {"port": "0x8"})
+    assert parse(ET.tostring(root, "unicode")).find("devices/controller") is None
+    assert to_dict(parse(ET.tostring(root, "unicode"))) == to_dict(root)
