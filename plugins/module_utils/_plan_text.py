@@ -29,7 +29,9 @@ def fate(vm: Object) -> str:
         return "removed" if there else "absent"
     if not there:
         return "new"
-    return "there" if vm["node"] in there else f"moves from {', '.join(there)}"
+    if vm["node"] not in there:
+        return f"moves from {', '.join(there)}"
+    return f"changes {', '.join(vm['changes'])}" if vm["changes"] else "there"
 
 
 def lines(plan: Object) -> list[str]:

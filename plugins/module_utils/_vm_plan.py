@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.cairn.hci.plugins.module_utils import _cloud_init, _guests
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, first_pool
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
+from ansible_collections.cairn.hci.plugins.module_utils._units import parse_size
 
 SNAPSHOT = "base"
 SEED = "seed"
@@ -162,6 +163,14 @@ class VmPlan:
             cloud_init={"pool": self.pool, "image": f"{vm.name}.{SEED}"} if vm.get("vm_image") else None,
         )
 
+    def changes(self, vm: Machine) -> list[str]:
+        """Which of the sizes that a node reports are not as they shall be."""
+        now = self.homes[vm.name].get(self.placed.get(vm.name, ""))
+        if now is None:
+            return []
+        wanted = {"memory": parse_size(vm.get("vm_memory")), "vcpus": vm.get("vm_vcpus")}
+        return [name for name, value in wanted.items() if now[name] != value]
+
     def summary(self, vm: Machine) -> Object:
         """What status, verify and the roles' conditions need to know of a VM."""
         there = self.homes[vm.name]
@@ -173,4 +182,5 @@ class VmPlan:
             "vcpus": vm.get("vm_vcpus"),
             "address": str(vm.address) if vm.address else None,
             "defined_on": sorted(there),
+            "changes": self.changes(vm),
         }

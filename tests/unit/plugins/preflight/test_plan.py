@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.cairn.hci.plugins.module_utils import _plan_text
 
 from .conftest import GIB, REPORT
 
@@ -157,6 +159,14 @@ def test_a_vm_stays_where_its_domain_is(world: Any, plan: Plan) -> None:
     made = plan()
     assert made["vms"]["web1"]["node"] == "node3"
     assert [item["name"] for item in made["domains"]["node3"]] == ["web1"]
+
+
+def test_the_text_tells_what_happens(world: Any, plan: Plan) -> None:
+    world.facts["node3"]["domains"] = [domain("web1", memory=GIB)]
+    text = "\n".join(_plan_text.lines(plan()))
+    assert re.search(r"^web1 +node3 +changes memory +2 +2GiB +192\.0\.2\.101$", text, re.MULTILINE)
+    assert re.search(r"^db1 +node\d +new ", text, re.MULTILINE)
+    assert re.search(r"^node1 .*nvme-disk1 100 GiB new$", text, re.MULTILINE)
 
 
 def test_a_stopped_vm_moves_to_the_node_that_it_is_given(world: Any, plan: Plan) -> None:
