@@ -56,7 +56,12 @@ def nics(vm: Machine, networks: Networks) -> list[Object]:
             name = next(f"{name}-{count}" for count in range(2, len(taken) + 3) if f"{name}-{count}" not in taken)
         seen = networks[nic["network"]]
         if nic.get("vlan"):
-            seen = Guests(mtu=seen.mtu)
+            seen = Guests(mtu=seen.mtu, most=seen.most)
+        if nic.get("mtu") and seen.most and nic["mtu"] > seen.most:
+            raise ResourceError(
+                f"vm_nics[{number}].mtu {nic['mtu']} is more than the {seen.most} that {nic['network']} carries; "
+                "lower it, or raise the mtu of the bridge."
+            )
         default = str(vm.address) if number == 0 and vm.address else "dhcp"
         address = _address(nic.get("address") or default, seen, f"vm_nics[{number}]", nic["network"])
         first = not any(one["gateways"] for one in found)

@@ -25,12 +25,13 @@ WORDS = {"keep", "dhcp", "auto"}
 
 @dataclass
 class Guests:
-    """A network as VMs see it."""
+    """A network as VMs see it. `mtu` is set where the inventory says it, `most` is what the network carries."""
 
     cidr: _addresses.Network | None = None
     gateways: list[str] = field(default_factory=list)
     dns: list[str] = field(default_factory=list)
     mtu: int | None = None
+    most: int | None = None
 
 
 def listed(value: str | list[str] | None) -> list[str]:
@@ -90,7 +91,7 @@ def seen_by_guests(inventory: Inventory, name: str) -> Guests:
         bridge = node.get("network_bridges").get(name)
         overlay = (node.get("network_overlays") or {}).get(name)
         if overlay is not None:
-            return Guests(mtu=overlay_mtu(node, overlay))
+            return Guests(mtu=overlay_mtu(node, overlay), most=overlay_mtu(node, overlay))
         found = _on_bridge(node, name, bridge or {})
         if found.cidr is not None:
             break
@@ -113,7 +114,9 @@ def _on_bridge(node: Machine, name: str, bridge: Object) -> Guests:
         if route["to"] == "default" and route["interface"] in links and route["via"]
     ]
     gateways = [one for one in gateways if cidr is not None and ipaddress.ip_address(one) in cidr]
-    return Guests(cidr, gateways[:1], list(bridge.get("dns") or facts.get("name_servers", [])), bridge.get("mtu"))
+    dns = list(bridge.get("dns") or facts.get("name_servers", []))
+    mtus = [link["mtu"] for link in facts.get("interfaces", []) if link["name"] in links]
+    return Guests(cidr, gateways[:1], dns, bridge.get("mtu"), bridge.get("mtu") or min(mtus, default=None))
 
 
 def plan(inventory: Inventory) -> dict[str, Object]:

@@ -49,6 +49,11 @@ def check_system(node: Machine, facts: Object) -> Iterator[str]:
         yield f"it runs {facts['distribution_name']}, which is not supported; install Debian 13 or 12."
     if facts["user"] != 0:
         yield "the login is not root's; set ansible_user: root, or ansible_become: true."
+    if node.get("libvirt_domain_type") == "kvm" and facts["domain_type"] != "kvm":
+        yield (
+            "libvirt_domain_type is kvm, and the node has no virtualization (vmx or svm, and /dev/kvm); enable it in "
+            "the firmware, or use auto."
+        )
     for source in facts["unreachable_sources"]:
         yield (
             f"the package source {source['uri']} {source['suite']} can't be reached ({source['reason']}), and packages "

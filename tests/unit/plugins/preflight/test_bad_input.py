@@ -210,6 +210,15 @@ CASES = {
         put("nodes", "network_bridges", {"lan": {"ports": ["eno1"], "mtu": 9500}}),
         "node1, node2, node3: network_bridges.lan.ports: eno1 can't carry an MTU of 9500; its most is 9216, lower mtu.",
     ),
+    "MTU of a nic": (
+        put(*WEB, "vm_nics", [{"network": "lan", "mtu": 9000}]),
+        "web1: vm_nics[0].mtu 9000 is more than the 1500 that lan carries; lower it, or raise the mtu of the bridge.",
+    ),
+    "no virtualization": (
+        both(put("nodes", "libvirt_domain_type", "kvm"), put("facts", "node2", "domain_type", "qemu")),
+        "node2: libvirt_domain_type is kvm, and the node has no virtualization (vmx or svm, and /dev/kvm); enable it "
+        "in the firmware, or use auto.",
+    ),
     "overlay MTU": (
         put("nodes", "network_overlays", {"tenant": {"vni": 5, "mtu": 1500}}),
         "node1, node2, node3: network_overlays.tenant.mtu 1500 does not fit: the storage network carries 1450 bytes "
