@@ -32,6 +32,7 @@ class Change:
     created: set[str] = field(default_factory=set)
     reconfigured: set[str] = field(default_factory=set)
     dropped: set[str] = field(default_factory=set)
+    deleted: set[str] = field(default_factory=set)
     before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
 
@@ -64,8 +65,8 @@ def removed(node: Node, change: Change, name: str) -> None:
     change.forget(_networkd.owned(node.files, name))
     if bridge or (saved and saved["type"] == "bridge"):
         change.files |= handed_back(node, name)
-        change.after += [quote("ip", "link", "delete", p) for p in ports if kind(node.links.get(p)) == "vxlan"]
-        change.before.append(quote("ip", "link", "delete", name))
+        change.deleted |= {port for port in ports if kind(node.links.get(port)) == "vxlan"}
+        change.deleted.add(name)
     change.links |= {name, *ports}
 
 
@@ -76,7 +77,7 @@ def rebuilt_vxlan(node: Node, change: Change, wanted: Object) -> None:
         return
     device = _networkd.vxlan_name(have)
     if want is None or any(have[key] != want[key] for key in ("id", "local", "port")):
-        change.before.append(quote("ip", "link", "delete", device))
+        change.deleted.add(device)
         return
     for remote in set(have["remotes"]) - set(want["remotes"]):
         change.after.append(quote("bridge", "fdb", "delete", _networkd.FLOOD, "dev", device, "dst", remote, "self"))
@@ -94,6 +95,7 @@ def present(node: Node, change: Change, wanted: Object) -> None:
     if all(node.files.get(path) == text for path, text in expected.items()):
         # networkd's reload passes over links whose files are as they were.
         change.reconfigured |= {name, *wanted["ports"], *overlay(wanted)}
+    change.links |= overlay(live) if (live := to_dict(node, name)) else set()
     rebuilt_vxlan(node, change, wanted)
     link = node.links.get(name)
     if link is not None and bool(info(link).get("vlan_filtering")) != wanted["vlan_aware"]:
@@ -118,7 +120,7 @@ def make(node: Node, items: list[Object]) -> Change:
         else:
             present(node, change, wanted)
     change.created = {name for name in change.links if name not in node.links}
-    # Only once networkd has forgotten the port's file: it would put the port back. A port that changes bridges has one.
+    # A port that changes its bridge has a file.
     loose = sorted(port for port in change.dropped if not change.files.get(_networkd.path(port, "network")))
     change.after += [quote("ip", "link", "set", "dev", port, "nomaster") for port in loose]
     for path, text in node.ifupdown.items():
@@ -137,7 +139,8 @@ def apply_script(change: Change, clients: list[int], module: int) -> str:
     lines = [f"for i in $(seq 100); do kill -0 {module} || break; sleep 0.05; done", "sleep 0.2"]
     lines += [f"kill -KILL {pid}" for pid in clients]
     lines += change.before
-    again = [f"  networkctl reconfigure {quote(name)}" for name in sorted(change.reconfigured - change.created)]
+    known = change.links - change.created
+    again = [f"  networkctl reconfigure {quote(name)}" for name in sorted(change.reconfigured & known)]
     lines += [
         *(["systemctl daemon-reload"] if _networkd.WAIT_ONLINE in change.files else []),
         "systemctl --quiet is-enabled systemd-networkd.service || systemctl --quiet enable systemd-networkd.service",
@@ -147,7 +150,10 @@ def apply_script(change: Change, clients: list[int], module: int) -> str:
         "else",
         "  systemctl start systemd-networkd.service",
         "fi",
+        # Only now: what networkd has not forgotten yet, it would bring back.
+        *(quote("ip", "link", "delete", name) for name in sorted(change.deleted) if name in known),
         *change.after,
+        *(["networkctl reload"] if change.deleted else []),
     ]
     return "\n".join(["#!/bin/sh", "exec 2>&1", *lines, ""])
 
@@ -189,7 +195,7 @@ def live_batch(node: Node, change: Change) -> list[str]:
     lines = []
     for name in known:
         link = node.links[name]
-        if quote("ip", "link", "delete", name) in change.before and kind(link) == "bridge":
+        if name in change.deleted and kind(link) == "bridge":
             lines.append(f"link add name {name} address {link['address']} type bridge forward_delay 0")
         if info(link).get("vlan_filtering"):
             lines.append(f"link set dev {name} type bridge vlan_filtering {info(link)['vlan_filtering']}")
@@ -240,11 +246,11 @@ def restore_script(node: Node, change: Change, saved: Saved) -> str:
     live = [
         "systemctl stop cairn-network-apply.service",
         "systemctl daemon-reload",
-        *([] if saved.networkd else stop),
+        *(["networkctl reload"] if saved.networkd else stop),
         *(quote("ip", "link", "delete", name) for name in sorted(change.created)),
         *(f"echo {quote(value)} >{quote(path)}" for path, value in saved.sysctls.items()),
         f"ip -force -batch {pending}/live",
-        *(["networkctl reload", *again] if saved.networkd else []),
+        *(again if saved.networkd else []),
         *(f"ifup --force {quote(name)}" for name in dhcp),
     ]
     return "\n".join(

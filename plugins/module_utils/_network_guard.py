@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -268,3 +269,14 @@ def roll_back() -> None:
         run("systemd-run", "--quiet", "--collect", "--wait", "--service-type=oneshot", "/bin/sh", script, check=False)
     if PENDING.exists():
         raise ResourceError(f"the rollback did not end; see journalctl and run `sh {PENDING}/restore` on the console.")
+
+
+def wait_quiet() -> None:
+    """Wait until networkd has brought back what a rollback gave it: half a second without any change, 10 s at most."""
+    before = ""
+    for _try in range(20):
+        now = run("ip", "-br", "address")
+        if now == before:
+            return
+        before = now
+        time.sleep(0.5)

@@ -260,7 +260,6 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import (
     Object,
     Resource,
     ResourceError,
-    make_plans,
     run,
     wanted_objects,
 )
@@ -309,12 +308,18 @@ class Bridge(Resource):
         return wanted_objects(self.params, self.plural, set(OPTIONS))
 
     def open(self) -> None:
-        """Check the task as a whole; after the phase `apply`, wait for the change to be made, then keep it."""
+        """Check the task as a whole; after the phase `apply`, wait for the change to be made, then keep it.
+
+        What an earlier run left unconfirmed is rolled back first. Only check mode comes without a token.
+        """
         if self.params["rollback_timeout"] < 20:
             raise ResourceError("rollback_timeout: less than 20 seconds is too short for a fresh connection.")
         _bridge_checks.together(self.items())
         if self.params["phase"] != "apply":
             self.settle()
+        elif self.params["token"] and _network_guard.PENDING.exists():
+            _network_guard.roll_back()
+            _network_guard.wait_quiet()
         if self.params["phase"] == "confirm":
             _network_guard.confirm(self.params["token"])
 
@@ -334,17 +339,14 @@ class Bridge(Resource):
         return full
 
     def plan(self, current: Object | None, wanted: Object) -> list[Change]:
-        """Compare the running state and the files with the options."""
-        return _bridge.plan(self.node, current, wanted)
+        """Compare the running state and the files with the options; a change in force has nothing left to plan."""
+        return _bridge.plan(self.node, current, wanted) if self.params["phase"] == "apply" else []
 
     def apply_all(self, work: list[tuple[Object | None, Object, list[Change]]]) -> None:
-        """Make all changes in one guarded transaction; what an earlier run left unconfirmed is rolled back before."""
+        """Make all changes in one guarded transaction."""
         token = self.params["token"]
         if not token:
             raise ResourceError("the module bridge is used through its action plugin only: name it cairn.hci.bridge.")
-        if self.node.pending:
-            _network_guard.roll_back()
-            self.read([item for _current, item, _changes in work])
         change = _network_change.make(self.node, [item for _current, item, _changes in work])
         _network_guard.begin(self.node, change, token, self.params["rollback_timeout"])
 
@@ -368,10 +370,17 @@ class Bridge(Resource):
         """What is not yet as the task says."""
         if _network_guard.applying():
             return "the change was still being made"
-        items = {self.identity(item): item for item in self.items()}
-        _normal, plans = make_plans(self, items, self.read(list(items.values())))
-        changes = [(name, c) for name, plan in plans.items() for c in plan if c.field != "unconfirmed"]
-        return "; ".join(f"{name}: {c.field} is {c.before} instead of {c.after}" for name, c in changes)
+        items = self.items()
+        current = self.read(items)
+        found = []
+        for item in items:
+            name = self.identity(item)
+            full = self.normalise(item, current.get(name))
+            changes = [
+                change for change in _bridge.plan(self.node, current.get(name), full) if change.field != "unconfirmed"
+            ]
+            found += [f"{name}: {change.field} is {change.before} instead of {change.after}" for change in changes]
+        return "; ".join(found)
 
 
 def main() -> None:
