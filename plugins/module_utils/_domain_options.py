@@ -93,12 +93,10 @@ def same_machine(wanted: str, current: str) -> bool:
 
 
 def free_target(bus: str, taken: set[str]) -> str:
-    """The first free device name on `bus`, which is added to `taken`."""
-    letters = [*ascii_lowercase, *(a + b for a in ascii_lowercase for b in ascii_lowercase)]
+    """The first device name on `bus` that is not taken."""
+    letters: list[str] = [*ascii_lowercase, *(a + b for a in ascii_lowercase for b in ascii_lowercase)]
     prefix: str = BUS_PREFIX[bus]
-    target: str = next(prefix + letter for letter in letters if prefix + letter not in taken)
-    taken.add(target)
-    return target
+    return next(prefix + letter for letter in letters if prefix + letter not in taken)
 
 
 def same_source(one: Object, other: Object) -> bool:
@@ -270,23 +268,21 @@ class Normaliser:
         return found
 
     def disks(self, items: list[Object]) -> list[Object]:
-        """The disks, each with its target; a disk that exists keeps it."""
+        """The disks; the first of a new domain is booted from, unless the options say otherwise."""
         self.once([item["name"] for item in items], "disk")
         current = [] if self.current is None else self.current["disks"]
-        taken = {disk["target"] for disk in current}
-        pairs = pair_disks(items, current)
-        found = [self.disk(item, now, taken) for item, now in pairs]
+        found = [self.disk(item, new=now is None) for item, now in pair_disks(items, current)]
         if self.current is None and found and not any(disk.get("boot_order") for disk in found):
             found[0]["boot_order"] = 1
         return found
 
-    def disk(self, item: Object, now: Object | None, taken: set[str]) -> Object:
+    def disk(self, item: Object, *, new: bool) -> Object:
         """One disk."""
         what = f"disk {item['name']}"
         self.check_name(item["name"], "disk")
         source = self.source(item, what)
         kind = next(k for k in ("image", "file", "device") if k in source)
-        if now is None:
+        if new:
             fresh = {
                 "bus": "virtio",
                 "format": "qcow2" if source.get("file", "").endswith(".qcow2") else "raw",
@@ -308,9 +304,7 @@ class Normaliser:
                     if field == "bandwidth" and text in {"0", "0B"}
                     else format_size(parse_size(text, f"domain {self.name}: {what}: {field}"))
                 )
-        bus: str = found["bus"] if "bus" in found or now is None else now["bus"]
-        keep = now is not None and now["target"].startswith(BUS_PREFIX.get(bus, ""))
-        return found | {"target": now["target"] if keep and now else free_target(bus, taken)}
+        return found
 
     def once(self, names: list[str], what: str) -> None:
         """Raise ResourceError for a name that is given twice."""

@@ -127,7 +127,7 @@ def is_managed_disk(disk: Object) -> bool:
 def find_live(live: Object | None, field: str, item: Object, key: str) -> Object | None:
     """The running domain's disk or NIC: the one with the same target or address, or the same name."""
     items = [] if live is None else live[field]
-    return next((i for i in items if i[key] == item[key]), None) or next(
+    return next((i for i in items if i[key] == item.get(key)), None) or next(
         (i for i in items if i["name"] == item["name"]), None
     )
 

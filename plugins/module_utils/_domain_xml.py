@@ -29,6 +29,7 @@ from ansible_collections.cairn.hci.plugins.module_utils._domain import (
     source_of,
 )
 from ansible_collections.cairn.hci.plugins.module_utils._domain_options import (
+    BUS_PREFIX,
     Host,
     free_target,
     pair_disks,
@@ -262,10 +263,6 @@ def put_disk(disk: ET.Element, item: Object) -> None:
         disk,
         {k: v for k, v in item.items() if k in {"pool", "image", "file", "device", "ceph_user", "ceph_secret_uuid"}},
     )
-    target = child(disk, "target", dev=item["target"])
-    if target.get("bus") != item.get("bus", target.get("bus")):
-        target.set("bus", item["bus"])
-        drop(disk, "address")
     child(disk, "driver", name="qemu", type=item.get("format", format_of(disk)))
     put_limits(disk, item)
     if "cache" in item:
@@ -296,6 +293,17 @@ def put_limits(disk: ET.Element, item: Object) -> None:
         disk.remove(tune)
 
 
+def put_target(devices: ET.Element, disk: ET.Element, bus: str | None) -> None:
+    """The bus, and a name on it that no other disk or CD-ROM has; a disk that stays on its bus keeps its name."""
+    target = child(disk, "target")
+    if bus is None or target.get("bus") == bus:
+        return
+    target.set("bus", bus)
+    drop(disk, "address")
+    if not target.get("dev", "").startswith(BUS_PREFIX[bus]):
+        target.set("dev", free_target(bus, {other.get("dev", "") for other in devices.findall("disk/target")}))
+
+
 def rate(value: int | str) -> int:
     """A limit per second: a number, or bytes. 0 is no limit."""
     return value if isinstance(value, int) else 0 if value == "0B" else parse_size(value)
@@ -310,6 +318,7 @@ def set_disks(root: ET.Element, disks: list[Object]) -> None:
     }
     for item, match in pair_disks(disks, [item for item, _element in managed.values()]):
         disk = managed.pop(id(match))[1] if match is not None else ET.SubElement(devices, "disk", {"device": "disk"})
+        put_target(devices, disk, item.get("bus"))
         put_disk(disk, item)
     for _item, element in managed.values():
         devices.remove(element)
@@ -380,9 +389,8 @@ def set_cloud_init(root: ET.Element, source: Object) -> None:
         return
     if disk is None:
         disk = ET.SubElement(devices, "disk", {"device": "cdrom"})
-        taken = {target.get("dev", "") for target in devices.findall("disk/target")}
         child(disk, "driver", name="qemu", type="raw")
-        child(disk, "target", dev=free_target("scsi", taken), bus="scsi")
+        put_target(devices, disk, "scsi")
         child(disk, "alias", name=SEED_ALIAS)
         ET.SubElement(disk, "readonly")
         ensure_scsi(devices)

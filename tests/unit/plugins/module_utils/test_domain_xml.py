@@ -82,6 +82,7 @@ def change(root: ET.Element, **options: Any) -> dict[str, Any]:
 def test_what_is_built_reads_back() -> None:
     wanted = Normaliser(EVERYTHING, None, HOST, COMMON).options()
     found = to_dict(build(wanted, HOST))
+    assert [disk.pop("target") for disk in found["disks"]] == ["vda", "sda", "vdb"]
     assert {key: found[key] for key in wanted} == wanted
 
 
@@ -251,3 +252,11 @@ def test_reading_without_controllers_reads_the_same() -> None:
         ET.SubElement(controller, "target", {"port": "0x8"})
     assert parse(ET.tostring(root, "unicode")).find("devices/controller") is None
     assert to_dict(parse(ET.tostring(root, "unicode"))) == to_dict(root)
+
+
+def test_targets_are_kept_and_unique() -> None:
+    root = new(disks=[{"name": "a", "file": "/a"}, {"name": "b", "file": "/b"}], cloud_init={"file": "/seed"})
+    found = change(root, disks=[{"name": "b", "file": "/b"}, {"name": "c", "file": "/c", "bus": "scsi"}])
+    assert [disk["target"] for disk in found["disks"]] == ["vdb", "sdb"]
+    found = change(root, disks=[{"name": "d", "file": "/d"}, {"name": "renamed", "file": "/b", "bus": "sata"}])
+    assert {disk["name"]: disk["target"] for disk in found["disks"]} == {"d": "vda", "renamed": "sdc"}
