@@ -1,0 +1,70 @@
+# Copyright (c) 2026 The cairn.hci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a node has of a Ceph cluster, and taking it away for good.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from ansible_collections.cairn.hci.plugins.module_utils import _block_device, _ceph_node
+from ansible_collections.cairn.hci.plugins.module_utils._ceph_daemon import run, stop
+from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, Resource
+
+STATE = Path("/var/lib/ceph")
+CONFIGURATION = Path("/etc/ceph")
+
+
+def units() -> list[str]:
+    """The daemons of Ceph that are loaded or enabled, such as ceph-osd@0.service."""
+    listed = json.loads(run("systemctl", "list-units", "--all", "--output=json", "ceph-*@*.service", seconds=30))
+    links = Path("/etc/systemd/system").glob("*.wants/ceph-*@*.service")
+    return sorted({unit["unit"] for unit in listed} | {link.name for link in links})
+
+
+def to_dict(fsid: str, report: Object) -> Object | None:
+    """What the node has of the cluster; None when it has nothing."""
+    osds = [osd for osd in report["osds"] if osd["ceph_fsid"] == fsid]
+    if not osds and fsid not in (report["fsid"], report["mon_fsid"]):
+        return None
+    return {
+        "fsid": fsid,
+        "monitor": report["mon_store"],
+        "osds": [{"id": o["id"], "device": o["device"]} for o in osds],
+    }
+
+
+class CephPurge(Resource):
+    """The part of a cluster that is on this node."""
+
+    plural = "clusters"
+    key = "fsid"
+
+    def read(self, wanted: list[Object] | None) -> dict[str, Object]:
+        """Return the clusters that the node has something of."""
+        report = _ceph_node.report()
+        found = {item["fsid"]: to_dict(item["fsid"], report) for item in wanted or []}
+        return {fsid: part for fsid, part in found.items() if part is not None}
+
+    def apply(self, current: Object | None, wanted: Object, changes: list[Change]) -> None:
+        """Stop the daemons, erase the OSDs, then remove what makes the node a member: an interrupted run goes on."""
+        for unit in units():
+            stop(unit)
+        for osd in (current or {})["osds"]:
+            device = _block_device.inspect(osd["device"])
+            if device["kernel"].startswith("dm-"):
+                run("ceph-volume", "lvm", "zap", "--destroy", osd["device"], seconds=600)
+            else:
+                _block_device.erase(device)
+        run("systemctl", "stop", "ceph.target", "ceph-crash.service", seconds=120)
+        for directory in STATE.glob("*/*"):
+            if directory.is_mount():
+                run("umount", str(directory), seconds=60)
+            shutil.rmtree(directory) if directory.is_dir() else directory.unlink()
+        for file in CONFIGURATION.glob("ceph*"):
+            file.unlink()
