@@ -118,18 +118,18 @@ def nic_to_dict(nic: ET.Element, place: int) -> Object:
 
 
 def is_seed(disk: ET.Element) -> bool:
-    """Whether it is the CD-ROM of the option `cloud_init`."""
-    return disk.get("device") == "cdrom" and alias(disk) == SEED_ALIAS
+    """Whether it is the disk of the option `cloud_init`."""
+    return alias(disk) == SEED_ALIAS
 
 
 def seed_to_dict(disks: list[ET.Element]) -> Object:
-    """The option `cloud_init`; empty without such a CD-ROM."""
+    """The option `cloud_init`; empty without such a disk."""
     return next((source_of(disk) for disk in disks if is_seed(disk)), {})
 
 
 def is_disk(disk: ET.Element) -> bool:
-    """Whether it is a disk, and no CD-ROM or floppy."""
-    return disk.get("device", "disk") == "disk"
+    """Whether it is a disk, and no CD-ROM, floppy or seed."""
+    return disk.get("device", "disk") == "disk" and not is_seed(disk)
 
 
 def cpu_model(root: ET.Element) -> str:

@@ -16,12 +16,11 @@ from xml.etree import ElementTree as ET
 from ansible_collections.cairn.hci.plugins.module_utils._domain import (
     disk_to_dict,
     is_disk,
-    is_seed,
     nic_to_dict,
     to_dict,
 )
 from ansible_collections.cairn.hci.plugins.module_utils._domain_plan import LIVE_FIELDS
-from ansible_collections.cairn.hci.plugins.module_utils._domain_xml import put_place, put_source, rate, scsi_controller
+from ansible_collections.cairn.hci.plugins.module_utils._domain_xml import put_place, rate, scsi_controller
 from ansible_collections.cairn.hci.plugins.module_utils._libvirt import binding, explained
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, ResourceError
 from ansible_collections.cairn.hci.plugins.module_utils._units import parse_size
@@ -155,14 +154,18 @@ class Guest:
             self.domain.setMetadata(lib.VIR_DOMAIN_METADATA_TITLE, value or None, None, None, now)
         elif field == "description":
             self.domain.setMetadata(lib.VIR_DOMAIN_METADATA_DESCRIPTION, value or None, None, None, now)
-        elif field == "vcpus" and value != live["vcpus"]:
-            self.domain.setVcpusFlags(value, now)
+        elif field == "vcpus":
+            self.vcpus(value, live["vcpus"])
         elif field == "memory":
             self.memory(parse_size(value) // 1024, live["facts"]["total"])
-        elif field == "cloud_init":
-            disk = next(disk for disk in self.xml(inactive=False).findall("devices/disk") if is_seed(disk))
-            put_source(disk, value)
-            self.domain.updateDeviceFlags(ET.tostring(disk, "unicode"), now)
+
+    def vcpus(self, value: int, before: int) -> None:
+        """Plug or unplug vcpus. A guest that keeps one is no error: the field then waits for a restart."""
+        try:
+            self.domain.setVcpusFlags(value, self.libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        except self.libvirt.libvirtError:
+            if value > before:
+                raise
 
     def memory(self, size: int, total: int) -> None:
         """The balloon gives or takes what is plugged in; the rest is a new DIMM. In KiB."""

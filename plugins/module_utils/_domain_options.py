@@ -244,7 +244,7 @@ class Normaliser:
         return {}
 
     def storage(self, wanted: Object) -> Object:
-        """Disks and the cloud-init CD-ROM."""
+        """Disks and the cloud-init seed."""
         found: Object = {}
         if wanted.get("cloud_init"):
             found["cloud_init"] = self.source(given(wanted["cloud_init"]), "cloud_init")

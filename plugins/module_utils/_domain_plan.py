@@ -21,7 +21,7 @@ from ansible_collections.cairn.hci.plugins.module_utils._units import format_siz
 
 # Options that say how to work, not what shall be.
 HOW = ("state", "restart", "shutdown_timeout", "force_after")
-LIVE_SCALARS = ("title", "description", "vcpus", "memory", "cloud_init")
+LIVE_SCALARS = ("title", "description", "vcpus", "memory")
 SCALARS = (
     *("title", "description", "domain_type", "vcpus_max", "vcpus", "memory_max", "memory", "cpu_model", "machine"),
     *("firmware", "cloud_init", "console_log", "vnc", "guest_agent", "watchdog", "rng"),
@@ -92,8 +92,6 @@ def takes(live: Object, field: str, value: Any) -> bool:
         return bool(live["facts"]["vcpus_fixed"] <= value <= live["vcpus_max"])
     if field == "memory":
         return takes_memory(live["facts"], parse_size(value) // 1024)
-    if field == "cloud_init":
-        return bool(value) and bool(live["cloud_init"])
     return field in LIVE_SCALARS
 
 

@@ -324,13 +324,8 @@ def set_disks(root: ET.Element, disks: list[Object]) -> None:
         devices.remove(element)
     if any(item.get("boot_order") for item in disks):
         drop(child(root, "os"), "boot")
-    if any(item.get("bus") == "scsi" for item in disks):
-        ensure_scsi(devices)
-
-
-def ensure_scsi(devices: ET.Element) -> None:
-    """A controller for SCSI disks."""
-    if devices.find("controller[@type='scsi']") is None:
+    wants_scsi = any(item.get("bus") == "scsi" for item in disks)
+    if wants_scsi and devices.find("controller[@type='scsi']") is None:
         devices.append(scsi_controller())
 
 
@@ -380,7 +375,11 @@ def set_nics(root: ET.Element, nics: list[Object]) -> None:
 
 
 def set_cloud_init(root: ET.Element, source: Object) -> None:
-    """The CD-ROM with the seed; an empty option removes it. Debian's cloud kernels have virtio-scsi but no SATA."""
+    """The disk with the seed; an empty option removes it.
+
+    It is a virtio disk, like the root disk: a guest that boots finds both at once, but a CD-ROM only after its drivers
+    are loaded, for which cloud-init does not wait.
+    """
     devices = devices_of(root)
     disk = next((disk for disk in devices.findall("disk") if is_seed(disk)), None)
     if not source:
@@ -388,12 +387,11 @@ def set_cloud_init(root: ET.Element, source: Object) -> None:
             devices.remove(disk)
         return
     if disk is None:
-        disk = ET.SubElement(devices, "disk", {"device": "cdrom"})
+        disk = ET.SubElement(devices, "disk", {"device": "disk"})
         child(disk, "driver", name="qemu", type="raw")
-        put_target(devices, disk, "scsi")
+        put_target(devices, disk, "virtio")
         child(disk, "alias", name=SEED_ALIAS)
         ET.SubElement(disk, "readonly")
-        ensure_scsi(devices)
     put_source(disk, source)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cairn.hci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A cloud-init seed (data source NoCloud) as the bytes of a CD-ROM, always the same for the same content.
+"""A cloud-init seed (data source NoCloud) as an ISO 9660 file system, the same bytes for the same content.
 
 Private to the collection.
 """
@@ -79,7 +79,7 @@ def digest(content: dict[str, bytes]) -> str:
 
 
 def image(content: dict[str, bytes]) -> bytes:
-    """The CD-ROM `cidata`: ISO 9660 with Joliet and Rock Ridge names, marked with its digest."""
+    """The file system `cidata`: ISO 9660 with Joliet and Rock Ridge names, marked with its digest."""
     library = pycdlib()
     with _building:
         disc = library.PyCdlib()
@@ -95,6 +95,6 @@ def image(content: dict[str, bytes]) -> bytes:
 
 
 def digest_in(data: bytes) -> str:
-    """The digest with which a CD-ROM is marked, given its bytes from MARK_AT; empty for one that is not ours."""
+    """The digest with which a file system is marked, given its bytes from MARK_AT; empty for one that is not ours."""
     mark = data[:MARK_LENGTH].decode("latin-1").lower()
     return mark if re.fullmatch(r"[0-9a-f]{64}", mark) else ""

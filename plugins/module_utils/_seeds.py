@@ -128,7 +128,7 @@ class Seeds(Resource):
             self.write_image(wanted, self.bytes_of(wanted))
 
     def bytes_of(self, wanted: Object) -> bytes:
-        """The CD-ROM of a seed."""
+        """The file system of a seed."""
         return _seed.image(self.content[wanted.get("file") or f"{wanted['pool']}/{wanted['name']}"])
 
     def write_file(self, name: str, data: bytes) -> None:

@@ -12,10 +12,10 @@ short_description: Write cloud-init seeds for virtual machines
 version_added: 0.1.0
 author: The cairn.hci authors (@cairn-hci)
 description:
-  - Writes what a virtual machine's cloud-init reads at its first boot (data source NoCloud) to a CD-ROM, C(cidata),
-    in an RBD image or a file. Give that to the machine with the option C(cloud_init) of M(cairn.hci.domain).
-  - Seeds are compared by a digest of their documents. It is kept in the image's metadata (C(cairn.sha256)) and on the
-    CD-ROM itself. The documents are neither returned nor shown in a diff, as they may hold password hashes.
+  - Writes what a virtual machine's cloud-init reads at its first boot (data source NoCloud) to a file system called
+    C(cidata), in an RBD image or a file. Give that to the machine with the option C(cloud_init) of M(cairn.hci.domain).
+  - Seeds are compared by a digest of their documents. It is kept in the image's metadata (C(cairn.sha256)) and in the
+    file system itself. The documents are neither returned nor shown in a diff, as they may hold password hashes.
   - Cloud-init reads the seed at every boot, but does most of its work once for each instance-id. A changed seed is
     therefore written, and has no effect on a machine that exists, until O(meta_data) has another C(instance-id) and the
     machine boots; cloud-init then treats it as new (it makes new SSH host keys, among others).

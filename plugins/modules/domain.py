@@ -40,7 +40,8 @@ options:
   vcpus: &vcpus
     description:
       - Virtual CPUs. By default 1.
-      - More, up to O(vcpus_max), are plugged in live. Those that were there at boot can't be unplugged.
+      - More, up to O(vcpus_max), are plugged in live. Those that were there at boot can't be unplugged. A
+        Linux guest that is emulated (without KVM) sees more vcpus only after a restart.
     type: int
   vcpus_max: &vcpus_max
     description:
@@ -80,7 +81,7 @@ options:
   disks: &disks
     description:
       - All disks of the domain. One that is not in the list is unplugged; its data stays.
-      - CD-ROMs and disks of other kinds (volumes of a pool, NBD, iSCSI, NVMe) are left alone.
+      - The seed, CD-ROMs and disks of other kinds (volumes of a pool, NBD, iSCSI, NVMe) are left alone.
     type: list
     elements: dict
     suboptions:
@@ -182,7 +183,8 @@ options:
         type: bool
   cloud_init: &cloud_init
     description:
-      - The CD-ROM with the cloud-init seed, see M(cairn.hci.cloud_init_seed). An empty dictionary removes it.
+      - The cloud-init seed, see M(cairn.hci.cloud_init_seed), as a read-only virtio disk.
+      - An empty dictionary removes it.
     type: dict
     suboptions:
       pool:

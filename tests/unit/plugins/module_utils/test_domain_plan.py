@@ -66,7 +66,7 @@ def test_no_change(live: dict[str, Any] | None) -> None:
         ({"memory": "1GiB"}, [("memory", "update", False)]),
         ({"memory": "9GiB", "memory_max": "36GiB"}, [("memory_max", "update", True), ("memory", "update", True)]),
         ({"cpu_model": "EPYC"}, [("cpu_model", "update", True)]),
-        ({"cloud_init": {"file": "/other.iso"}}, [("cloud_init", "update", False)]),
+        ({"cloud_init": {"file": "/other.iso"}}, [("cloud_init", "update", True)]),
         ({"cloud_init": {}}, [("cloud_init", "update", True)]),
         ({"watchdog": True}, [("watchdog", "update", True)]),
         ({"autostart": True}, [("autostart", "update", False)]),

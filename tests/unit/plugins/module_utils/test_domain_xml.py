@@ -257,6 +257,6 @@ def test_reading_without_controllers_reads_the_same() -> None:
 def test_targets_are_kept_and_unique() -> None:
     root = new(disks=[{"name": "a", "file": "/a"}, {"name": "b", "file": "/b"}], cloud_init={"file": "/seed"})
     found = change(root, disks=[{"name": "b", "file": "/b"}, {"name": "c", "file": "/c", "bus": "scsi"}])
-    assert [disk["target"] for disk in found["disks"]] == ["vdb", "sdb"]
+    assert [disk["target"] for disk in found["disks"]] == ["vdb", "sda"]
     found = change(root, disks=[{"name": "d", "file": "/d"}, {"name": "renamed", "file": "/b", "bus": "sata"}])
-    assert {disk["name"]: disk["target"] for disk in found["disks"]} == {"d": "vda", "renamed": "sdc"}
+    assert {disk["name"]: disk["target"] for disk in found["disks"]} == {"d": "vda", "renamed": "sdb"}
