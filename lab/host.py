@@ -116,7 +116,7 @@ def read_inventory(path: Path) -> dict[str, Any]:
     """The inventory as ``ansible-inventory --list`` sees it."""
     if not path.exists():
         raise LabError(f"the inventory {path} does not exist")
-    places = [Path(sys.executable).parent, REPOSITORY / "build/venv/bin", *os.get_exec_path()]
+    places: list[str | Path] = [Path(sys.executable).parent, REPOSITORY / "build/venv/bin", *os.get_exec_path()]
     command = next((path for place in places if os.access(path := Path(place) / "ansible-inventory", os.X_OK)), None)
     if not command:
         raise LabError("ansible-inventory is not installed; run the lab through make")
