@@ -117,7 +117,8 @@ def read_inventory(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise LabError(f"the inventory {path} does not exist")
     places: list[str | Path] = [Path(sys.executable).parent, REPOSITORY / "build/venv/bin", *os.get_exec_path()]
-    command = next((path for place in places if os.access(path := Path(place) / "ansible-inventory", os.X_OK)), None)
+    tools = (Path(place) / "ansible-inventory" for place in places)
+    command = next((tool for tool in tools if os.access(tool, os.X_OK)), None)
     if not command:
         raise LabError("ansible-inventory is not installed; run the lab through make")
     listed: dict[str, Any] = run_json(command, "-i", path, "--list")
