@@ -55,10 +55,8 @@ def verdict(device: Object, fsid: str | None, osds: dict[str, Object] | None, wi
         raise ResourceError(f"{path} is mounted on {', '.join(device['mounts'])}; it can't be an OSD.")
     if device["holders"] or device["busy"]:
         by = f" by {', '.join(device['holders'])}" if device["holders"] else ""
-        raise ResourceError(
-            f"{path} is in use{by}; it can't be an OSD until that is undone (LVM of an old OSD: 'ceph-volume lvm zap "
-            f"--destroy {path}')."
-        )
+        remedy = f" (an old OSD on LVM: 'ceph-volume lvm zap --destroy {path}')" if device["lvm"] else ""
+        raise ResourceError(f"{path} is in use{by}; it can't be an OSD until that is undone{remedy}.")
     lost = contents(device, fsid)
     if lost is None:
         return ENROL

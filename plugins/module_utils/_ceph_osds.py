@@ -235,7 +235,8 @@ class CephOsd(CephResource):
         daemon.wait(lambda: self.safe(ident), self.params["timeout"], complaint)
         daemon.stop(f"ceph-osd@{ident}")
         self.cluster.command({"prefix": "osd down", "ids": [str(ident)]})
-        self.cluster.command({"prefix": "osd purge", "id": ident, "yes_i_really_mean_it": True})
+        # A command of the manager, which looks once more whether data would be lost.
+        self.cluster.command({"prefix": "osd purge", "id": ident, "yes_i_really_mean_it": True}, manager=True)
         directory = OSDS / f"ceph-{ident}"
         if directory.exists() and not os.path.ismount(directory):
             shutil.rmtree(directory)
