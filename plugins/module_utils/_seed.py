@@ -31,18 +31,12 @@ _building = Lock()
 
 
 class _FixedClock:
-    """Stands in for the module `time` in pycdlib, which puts the present time into every date."""
-
-    localtime = staticmethod(time.gmtime)
+    """Stands in for the module `time` in pycdlib, which puts the present time into every date: it is 2000-01-01, UTC."""
 
     def __getattr__(self, name: str) -> Any:
-        """All the rest."""
-        return getattr(time, name)
-
-    @staticmethod
-    def time() -> float:
-        """2000-01-01."""
-        return 946684800.0
+        """Another present, the same rest."""
+        fixed: Object = {"time": lambda: 946684800.0, "localtime": time.gmtime}
+        return fixed.get(name) or getattr(time, name)
 
 
 def pycdlib() -> ModuleType:
