@@ -31,7 +31,7 @@ _building = Lock()
 
 
 class _FixedClock:
-    """Stands in for the module `time` in pycdlib, which puts the present time into every date: it is 2000-01-01, UTC."""
+    """Stands in for the module `time` in pycdlib, which dates everything: it is 2000-01-01, UTC."""
 
     def __getattr__(self, name: str) -> Any:
         """Another present, the same rest."""

@@ -11,7 +11,7 @@ libvirt = pytest.importorskip("libvirt")
 
 Run = Callable[..., dict[str, Any]]
 URI = "test:///default"
-WEB = {
+WEB: dict[str, Any] = {
     "name": "web1",
     "vcpus": 1,
     "memory": "1GiB",
