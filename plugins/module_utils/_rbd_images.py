@@ -20,7 +20,7 @@ from ansible_collections.cairn.hci.plugins.module_utils._ceph import CephResourc
 from ansible_collections.cairn.hci.plugins.module_utils._rbd import UNFINISHED, path_of, shows_users
 from ansible_collections.cairn.hci.plugins.module_utils._rbd_header import Header, decode, plain, read_header
 from ansible_collections.cairn.hci.plugins.module_utils._rbd_make import Maker
-from ansible_collections.cairn.hci.plugins.module_utils._rbd_order import Work, missing, waves
+from ansible_collections.cairn.hci.plugins.module_utils._rbd_order import missing, waves
 from ansible_collections.cairn.hci.plugins.module_utils._rbd_read import Pools
 from ansible_collections.cairn.hci.plugins.module_utils._rbd_source import Source
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, ResourceError
@@ -140,7 +140,7 @@ class Images(CephResource):
             raise ResourceError("\n".join(errors))
         return results
 
-    def apply_all(self, work: list[Work]) -> None:
+    def apply_all(self, work: list[tuple[Object | None, Object, list[Change]]]) -> None:
         """See that all can be done, verify all sources, then make parents before their clones."""
         if errors := missing(work, self.pools.names, self.parents):
             raise ResourceError("\n".join(errors))

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What must be there before images are made, and in which order they are. Pure: no I/O.
 
+The work is a list of current, wanted and changes of each image.
+
 Private to the collection.
 """
 
@@ -13,11 +15,10 @@ from collections.abc import Iterator
 from ansible_collections.cairn.hci.plugins.module_utils._rbd import path_of
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, ResourceError
 
-# Current, wanted and changes of one image.
-Work = tuple[Object | None, Object, list[Change]]
 
-
-def missing(work: list[Work], pools: set[str], parents: dict[str, Object | None]) -> list[str]:
+def missing(
+    work: list[tuple[Object | None, Object, list[Change]]], pools: set[str], parents: dict[str, Object | None]
+) -> list[str]:
     """Say which pools and snapshots to clone are missing; not asked in check mode, for they may be made before."""
     coming = {f"{path_of(wanted)}@{name}" for _current, wanted, _changes in work for name in wanted["protected"] or []}
     errors = []
@@ -34,7 +35,9 @@ def missing(work: list[Work], pools: set[str], parents: dict[str, Object | None]
     return errors
 
 
-def waves(work: list[Work]) -> Iterator[list[Work]]:
+def waves(
+    work: list[tuple[Object | None, Object, list[Change]]],
+) -> Iterator[list[tuple[Object | None, Object, list[Change]]]]:
     """Yield `work` in parts that can be done at once: an image before its clones."""
     rest = work
     while rest:
