@@ -26,7 +26,8 @@ class Node:
     """What was read on a node: `links` by name as in `ip -json -details address`, `routes` as in `ip -json route`.
 
     `files` are our own files of networkd, `ifupdown` those of ifupdown, by path. `dns` are the static name servers that
-    networkd has for a link. `flood` are the flood lists of the VXLAN devices as in `bridge -json fdb`.
+    networkd has for a link, `client_ids` who its DHCP client says it is. `flood` are the flood lists of the VXLAN
+    devices as in `bridge -json fdb`.
     """
 
     host: str
@@ -35,6 +36,7 @@ class Node:
     files: dict[str, str] = field(default_factory=dict)
     ifupdown: dict[str, str] = field(default_factory=dict)
     dns: dict[str, list[str]] = field(default_factory=dict)
+    client_ids: dict[str, str] = field(default_factory=dict)
     flood: list[Object] = field(default_factory=list)
     vlan_filtering: bool = True
     network_manager: bool = False
@@ -183,7 +185,12 @@ def inherited(node: Node, wanted: Object, leaving: set[str]) -> Object:
             result[key] += [entry for entry in part[key] if entry not in result[key]]
     result["gateway"] = one_per_family(result["gateway"])
     single = {key: (saved or {}).get(key) for key in ("mtu", "mac", "vxlan", "ports", "vlan_aware")}
-    return result | single | {"saved": saved is not None}
+    ids = (
+        [saved["client_id"]]
+        if saved and "dhcp" in saved["addresses"]
+        else [node.client_ids.get(entry) for entry in sources]
+    )
+    return result | single | {"saved": saved is not None, "client_id": next((entry for entry in ids if entry), None)}
 
 
 def one_per_family(gateways: list[str]) -> list[str]:
@@ -234,6 +241,7 @@ def complete(node: Node, wanted: Object, leaving: set[str]) -> Object:
         "dns": choose("dns", kept["dns"]),
         "routes": choose("routes", [entry for entry in kept["routes"] if keeps or inside(entry["via"], nets)]),
         "vxlan": wanted["vxlan"] or kept["vxlan"],
+        "client_id": kept["client_id"] if "dhcp" in entries else None,
         "state": wanted["state"],
     }
 

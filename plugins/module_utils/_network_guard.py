@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ansible_collections.cairn.hci.plugins.module_utils import _network_change, _networkd
+from ansible_collections.cairn.hci.plugins.module_utils import _dhcp, _network_change, _networkd
 from ansible_collections.cairn.hci.plugins.module_utils._bridge import Node
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
 
@@ -123,6 +123,21 @@ def static_server(entry: Object) -> str | None:
     return family.get(len(address), ":".join(groups))
 
 
+def client_ids(links: dict[str, Object]) -> dict[str, str]:
+    """Who the DHCP client of a link says it is, by link."""
+    duid = text_files(["/var/lib/dhcpcd/duid"])
+    found: dict[str, str | None] = {}
+    for name, link in links.items():
+        mac = str(link.get("address", ""))
+        for text in text_files([f"/run/systemd/netif/leases/{link['ifindex']}"]).values():
+            found[name] = _dhcp.from_networkd(text)
+        for text in text_files([f"/var/lib/dhcp/dhclient.{name}.leases"]).values():
+            found.setdefault(name, _dhcp.from_dhclient(text, mac))
+        for text in duid.values() if text_files([f"/var/lib/dhcpcd/{name}*.lease"]) else []:
+            found.setdefault(name, _dhcp.from_dhcpcd(text, name, mac))
+    return {name: entry for name, entry in found.items() if entry}
+
+
 def can_filter_vlans() -> bool:
     """Whether the kernel can make a VLAN-aware bridge; tried in a network namespace of its own."""
     probe = ("unshare", "--net", "ip", "link", "add", "name", "probe", "type", "bridge")
@@ -131,16 +146,17 @@ def can_filter_vlans() -> bool:
 
 def read_node(vlan: bool) -> Node:
     """Everything about the node's network. `vlan`: whether VLAN filtering matters."""
-    links = documents("ip", "-json", "-details", "address")
-    vxlans = [link["ifname"] for link in links if (link.get("linkinfo") or {}).get("info_kind") == "vxlan"]
+    links = {link["ifname"]: link for link in documents("ip", "-json", "-details", "address")}
+    vxlans = [name for name, link in links.items() if (link.get("linkinfo") or {}).get("info_kind") == "vxlan"]
     flood = documents("bridge", "-json", "fdb", "show", check=False) if vxlans else []
     return Node(
         host=os.uname().nodename.partition(".")[0],
-        links={link["ifname"]: link for link in links},
+        links=links,
         routes=documents("ip", "-json", "route") + documents("ip", "-json", "-6", "route", check=False),
         files=text_files([f"{_networkd.PREFIX}*", *_networkd.COMMON]),
         ifupdown=ifupdown_files(),
         dns=static_dns(),
+        client_ids=client_ids(links),
         flood=[entry for entry in flood if entry.get("mac") == _networkd.FLOOD and entry.get("ifname") in vxlans],
         vlan_filtering=can_filter_vlans() if vlan else True,
         network_manager=active("NetworkManager.service"),

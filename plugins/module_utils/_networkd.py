@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from ansible_collections.cairn.hci.plugins.module_utils import _dhcp
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 
 DIRECTORY = "/etc/systemd/network"
@@ -117,8 +118,8 @@ def layer3(wanted: Object) -> str:
         network += [("DHCP", "ipv4"), ("KeepConfiguration", "dhcp-on-stop")]
     network += [("Address", entry) for entry in addresses if entry not in WORDS]
     network += [("DNS", entry) for entry in wanted["dns"]]
-    # The MAC is the port's, so its lease goes on where the client was known by it.
-    dhcp = [("ClientIdentifier", "mac"), ("SendRelease", "no")] if "dhcp" in addresses else []
+    # The lease of the port goes on, as MAC and identifier are what they were.
+    dhcp = [*_dhcp.lines(wanted["client_id"]), ("SendRelease", "no")] if "dhcp" in addresses else []
     sections = [
         ("Match", [("Name", wanted["name"])]),
         ("Link", [*mtu_lines(wanted), ("RequiredForOnline", "yes" if online else "no")]),
@@ -240,4 +241,5 @@ def options(found: dict[str, str], name: str) -> Object | None:
         "dns": values(text, "Network", "DNS"),
         "routes": others,
         "vxlan": vxlan,
+        "client_id": _dhcp.from_lines(dict(next((lines for title, lines in parse(text) if title == "DHCPv4"), []))),
     }

@@ -19,11 +19,13 @@ PLAIN: dict[str, Any] = {
     "dns": [],
     "routes": [],
     "vxlan": None,
+    "client_id": None,
 }
 VXLAN = {"id": 100, "local": "10.10.0.1", "remotes": ["10.10.0.2", "10.10.0.3"], "port": 4789}
-CASES = {
+CASES: dict[str, dict[str, Any]] = {
     "static": {},
     "dhcp": {"addresses": ["dhcp"], "gateway": []},
+    "dhcp by DUID": {"addresses": ["dhcp"], "gateway": [], "client_id": "ff656e6f3100010001313a8e0252540012ab56"},
     "both families": {"addresses": ["auto", "192.0.2.11/24", "2001:db8::1/64"], "gateway": ["192.0.2.1", "fe80::1"]},
     "routes": {"routes": [{"to": "10.0.0.0/8", "via": "192.0.2.9"}, {"to": "10.9.0.0/16", "via": None}]},
     "trunk": {"vlan_aware": True, "mtu": 9000, "ports": ["eno1", "eno2"], "dns": ["192.0.2.53"]},
