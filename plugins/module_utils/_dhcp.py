@@ -56,9 +56,9 @@ def lines(identifier: str | None) -> list[tuple[str, str]]:
 
 
 def from_lines(entries: dict[str, str]) -> str | None:
-    """The inverse of `lines`."""
-    if entries.get("ClientIdentifier") != "duid":
+    """The inverse of `lines`; None also for what they never write."""
+    kinds = {name: number for number, name in DUID_TYPES.items()}
+    kind, iaid = kinds.get(entries.get("DUIDType", "")), entries.get("IAID", "")
+    if kind is None or not iaid.isdecimal():
         return None
-    iaid = f"{int(entries['IAID']):08x}"
-    kind = next(number for number, name in DUID_TYPES.items() if name == entries["DUIDType"])
-    return DUID_MARK + iaid + kind + entries["DUIDRawData"].replace(":", "")
+    return f"{DUID_MARK}{int(iaid):08x}{kind}" + entries.get("DUIDRawData", "").replace(":", "")
