@@ -24,6 +24,7 @@ SSH_KEY = BUILD / "id_ed25519"
 PACKAGE_OF = {
     "ip": "iproute2",
     "losetup": "mount",
+    "mkfs.ext4": "e2fsprogs",
     "mmdebstrap": "mmdebstrap",
     "nft": "nftables",
     "ssh": "openssh-client",
