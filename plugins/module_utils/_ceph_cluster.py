@@ -22,13 +22,23 @@ def consented(osd: Object, patterns: list[str]) -> bool:
 
 
 def identities(node: str, report: Object) -> list[tuple[str, str]]:
-    """Each cluster that the node knows of: its fsid, and how it shows."""
+    """Each cluster that the node knows of: its fsid, and where it says so."""
     found = []
     if report["mon_fsid"]:
-        found.append((report["mon_fsid"], f"the monitor on {node} is of {report['mon_fsid']}"))
-    if report["fsid"] and (report["ours"] or report["mon_store"]):
-        found.append((report["fsid"], f"/etc/ceph/ceph.conf on {node} names {report['fsid']}"))
+        found.append((report["mon_fsid"], f"monitor of {node}"))
+    elif report["fsid"] and (report["ours"] or report["mon_store"]):
+        found.append((report["fsid"], f"ceph.conf of {node}"))
+    if report["mon_fsid"] and report["fsid"] not in (None, report["mon_fsid"]):
+        found.append((report["fsid"], f"ceph.conf of {node}"))
     return found
+
+
+def clusters(seen: list[tuple[str, str]]) -> str:
+    """The clusters, each with who is of it."""
+    places: dict[str, list[str]] = {}
+    for fsid, place in seen:
+        places.setdefault(fsid, []).append(place)
+    return "; ".join(f"{fsid} ({', '.join(where)})" for fsid, where in places.items())
 
 
 def foreign(node: str, report: Object, fsids: set[str]) -> str | None:
@@ -82,10 +92,13 @@ def decide(reports: Reports, monitors: list[str], wipe: Mapping[str, list[str]],
     known = {node: report for node, report in reports.items() if report}
     stores = {node: report for node, report in known.items() if report["mon_store"]}
     seen = [identity for node, report in known.items() for identity in identities(node, report)]
-    fsids = {fsid for fsid, _how in seen}
+    fsids = {fsid for fsid, _place in seen}
     problems = [problem for node, report in known.items() if (problem := foreign(node, report, fsids))]
     if len(fsids) > 1:
-        problems.append(f"The nodes are of different Ceph clusters: {'; '.join(how for _fsid, how in seen)}.")
+        problems.append(
+            f"The nodes are of different Ceph clusters: {clusters(seen)}. Move the wrong ceph.conf away, or take "
+            "the other cluster's nodes out of the inventory."
+        )
     if not stores:
         problems += silent(reports) + orphans(known, wipe)
     if problems:
