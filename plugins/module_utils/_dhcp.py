@@ -34,11 +34,9 @@ def from_dhclient(leases: str, mac: str) -> str | None:
     return DUID_MARK + mac.replace(":", "")[-8:] + bytes(parts).hex()
 
 
-def from_dhcpcd(duid: str, name: str, mac: str) -> str:
-    """The identifier of dhcpcd: the IAID is the interface's name, unless that is longer than four characters."""
-    short = name.encode()
-    iaid = short.ljust(4, b"\0").hex() if len(short) <= 4 else mac.replace(":", "")[-8:]
-    return DUID_MARK + iaid + duid.strip().replace(":", "")
+def from_dhcpcd(duid: str, mac: str) -> str:
+    """The identifier of dhcpcd with Debian's configuration (`duid`): the IAID is the end of the MAC."""
+    return DUID_MARK + mac.replace(":", "")[-8:] + duid.strip().replace(":", "")
 
 
 def lines(identifier: str | None) -> list[tuple[str, str]]:

@@ -133,8 +133,8 @@ def client_ids(links: dict[str, Object]) -> dict[str, str]:
             found[name] = _dhcp.from_networkd(text)
         for text in text_files([f"/var/lib/dhcp/dhclient.{name}.leases"]).values():
             found.setdefault(name, _dhcp.from_dhclient(text, mac))
-        for text in duid.values() if text_files([f"/var/lib/dhcpcd/{name}*.lease"]) else []:
-            found.setdefault(name, _dhcp.from_dhcpcd(text, name, mac))
+        for text in duid.values() if glob.glob(f"/var/lib/dhcpcd/{name}*.lease") else []:
+            found.setdefault(name, _dhcp.from_dhcpcd(text, mac))
     return {name: entry for name, entry in found.items() if entry}
 
 

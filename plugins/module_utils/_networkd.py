@@ -71,6 +71,11 @@ def first(text: str | None, title: str, key: str) -> str | None:
     return next(iter(values(text, title, key)), None)
 
 
+def number(text: str | None) -> int | None:
+    """A decimal number; None for anything else, as a hand-edited file may have."""
+    return int(text) if text and text.isdecimal() else None
+
+
 def on_link(gateway: str, addresses: list[str]) -> bool:
     """Whether a gateway lies outside all networks of the link, yet is a neighbour (as with a /32 address)."""
     ip = ipaddress.ip_address(gateway)
@@ -201,10 +206,10 @@ def read_vxlan(found: dict[str, str], names: list[str]) -> Object | None:
         netdev = found.get(path(name, "netdev"))
         if first(netdev, "NetDev", "Kind") == "vxlan":
             return {
-                "id": int(first(netdev, "VXLAN", "VNI") or 0),
+                "id": number(first(netdev, "VXLAN", "VNI")),
                 "local": first(netdev, "VXLAN", "Local"),
                 "remotes": values(found.get(path(name, "network")), "BridgeFDB", "Destination"),
-                "port": int(first(netdev, "VXLAN", "DestinationPort") or 0),
+                "port": number(first(netdev, "VXLAN", "DestinationPort")),
             }
     return None
 
@@ -228,13 +233,12 @@ def options(found: dict[str, str], name: str) -> Object | None:
     gateways, others = read_routes(text)
     words = ["dhcp"] if first(text, "Network", "DHCP") else []
     words += ["auto"] if first(text, "Network", "IPv6AcceptRA") == "yes" else []
-    mtu = first(text, "Link", "MTUBytes")
     return {
         "name": name,
         "type": "bridge" if netdev else "interface",
         "ports": [entry for entry in ports if vxlan is None or entry != vxlan_name(vxlan)],
         "vlan_aware": first(netdev, "Bridge", "VLANFiltering") == "yes",
-        "mtu": int(mtu) if mtu else None,
+        "mtu": number(first(text, "Link", "MTUBytes")),
         "mac": first(netdev, "NetDev", "MACAddress"),
         "addresses": words + values(text, "Network", "Address"),
         "gateway": gateways,
