@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,11 +13,20 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 from ansible_collections.cairn.hci.plugins.module_utils._status import ceph_problems, status, vm_problems
 
 
+def login(host: Object, name: str) -> str:
+    """The command that logs in to a host of the inventory."""
+    key = host.get("ansible_ssh_private_key_file") or host.get("ansible_private_key_file")
+    user = host.get("ansible_user")
+    address = host.get("ansible_host", name)
+    return " ".join(["ssh", *(["-i", os.path.relpath(key)] if key else []), f"{user}@{address}" if user else address])
+
+
 def status_table(hostvars: Mapping[str, Object], groups: Mapping[str, list[str]]) -> str:
     """The cluster as tables, from the facts that playbooks/status.yml gathered."""
     nodes = {name: hostvars[name].get("cairn_node") for name in groups.get("nodes", [])}
     answers = [hostvars[name].get("cairn_ceph") for name in nodes]
-    return "\n".join(status(nodes, next((a for a in answers if a), None), groups.get("vms", [])))
+    vms = {name: login(hostvars[name], name) for name in groups.get("vms", [])}
+    return "\n".join(status(nodes, next((a for a in answers if a), None), vms))
 
 
 def cluster_problems(plan: Object, ceph: Object, domains: Mapping[str, list[Object]]) -> list[str]:

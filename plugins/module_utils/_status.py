@@ -65,16 +65,17 @@ def pool_row(pool: Object) -> tuple[object, ...]:
     return pool["name"], copies, human(pool["stored"]), human(pool["available"])
 
 
-def vm_rows(nodes: Mapping[str, Object | None], wanted: Iterable[str]) -> list[tuple[object, ...]]:
-    """Every VM of the inventory and every domain of the nodes, sorted by name."""
+def vm_rows(nodes: Mapping[str, Object | None], wanted: Mapping[str, str]) -> list[tuple[object, ...]]:
+    """Every VM of the inventory (name -> how to log in) and every domain of the nodes, sorted by name."""
     rows: list[tuple[object, ...]] = []
     found = set()
     for node, facts in nodes.items():
         for domain in (facts or {}).get("domains", []):
             found.add(domain["name"])
             state = "running" if domain["active"] else "stopped"
-            rows.append((domain["name"], node, state, domain["vcpus"], human(domain["memory"])))
-    rows += [(name, "-", "not defined", "-", "-") for name in wanted if name not in found]
+            login = wanted.get(domain["name"], "-")
+            rows.append((domain["name"], node, state, domain["vcpus"], human(domain["memory"]), login))
+    rows += [(name, "-", "not defined", "-", "-", "-") for name in wanted if name not in found]
     return sorted(rows, key=lambda row: str(row[0]))
 
 
@@ -86,7 +87,7 @@ def headline(ceph: Object | None) -> list[str]:
     return [f"Ceph {ceph['health']}, {human(used)} of {human(size)} used", *ceph["checks"], ""]
 
 
-def status(nodes: Mapping[str, Object | None], ceph: Object | None, wanted: Iterable[str]) -> list[str]:
+def status(nodes: Mapping[str, Object | None], ceph: Object | None, wanted: Mapping[str, str]) -> list[str]:
     """The whole cluster as lines of text. `ceph` is None when no monitor answers."""
     known = ceph or {}
     node_rows = (node_row(name, facts, known) for name, facts in nodes.items())
@@ -97,7 +98,7 @@ def status(nodes: Mapping[str, Object | None], ceph: Object | None, wanted: Iter
         *table(("NODE", "STATE", "CPUS", "MEMORY", "MONITOR", "MANAGER", "OSDS", "VMS"), node_rows),
         *table(("OSD", "NODE", "CLASS", "STATE", "SIZE", "USED"), osd_rows),
         *table(("POOL", "COPIES", "STORED", "AVAILABLE"), pool_rows),
-        *table(("VM", "NODE", "STATE", "VCPUS", "MEMORY"), vm_rows(nodes, wanted)),
+        *table(("VM", "NODE", "STATE", "VCPUS", "MEMORY", "LOG IN WITH"), vm_rows(nodes, wanted)),
     ]
 
 

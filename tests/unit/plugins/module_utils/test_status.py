@@ -32,25 +32,25 @@ def line(lines: list[str], start: str) -> str:
 
 
 def test_a_healthy_cluster() -> None:
-    lines = status({"node1": facts(("web1", True)), "node2": facts()}, ceph(), ["web1"])
+    lines = status({"node1": facts(("web1", True)), "node2": facts()}, ceph(), {"web1": "ssh debian@192.0.2.101"})
     assert lines[0] == "Ceph HEALTH_OK, 1 GiB of 8 GiB used"
     assert line(lines, "node1") == "node1 up 2 16 GiB in quorum standby 1/1 up 1/1 running"
     assert line(lines, "node2").endswith("active 0/0 up 0/0 running")
     assert line(lines, "vms") == "vms 3 (at least 2) 1 GiB 7 GiB"
-    assert line(lines, "web1") == "web1 node1 running 1 1 GiB"
+    assert line(lines, "web1") == "web1 node1 running 1 1 GiB ssh debian@192.0.2.101"
 
 
 def test_a_lost_node_shows() -> None:
     down = [{"id": 0, "host": "node1", "class": "ssd", "up": False, "in": True, "size": GIB, "used": 0}]
     broken = ceph(health="HEALTH_WARN", checks=["OSD_DOWN: 1 osds down"], quorum=["node2"], osds=down)
-    lines = status({"node1": None, "node2": facts()}, broken, ["web1"])
+    lines = status({"node1": None, "node2": facts()}, broken, {"web1": "ssh debian@192.0.2.101"})
     assert "OSD_DOWN: 1 osds down" in lines
     assert line(lines, "node1") == "node1 DOES NOT ANSWER - - OUT OF QUORUM standby 0/1 up -"
-    assert line(lines, "web1") == "web1 - not defined - -"
+    assert line(lines, "web1") == "web1 - not defined - - -"
 
 
 def test_no_monitor_answers() -> None:
-    assert status({"node1": facts()}, None, [])[0] == "Ceph DOES NOT ANSWER"
+    assert status({"node1": facts()}, None, {})[0] == "Ceph DOES NOT ANSWER"
 
 
 @pytest.mark.parametrize(
