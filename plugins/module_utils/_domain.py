@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from xml.etree import ElementTree as ET
 
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
@@ -23,14 +24,15 @@ AGENT_CHANNEL = "org.qemu.guest_agent.0"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # What each kind of disk source consists of.
 SOURCES = ("pool", "image", "file", "device")
-CONTROLLERS = re.compile(r"<controller [^>]*/>|<controller .*?</controller>", re.DOTALL)
+# Half of the text: one controller for each PCIe port, one address for each device.
+UNREAD = re.compile(r"<controller [^>]*/>|<controller .*?</controller>|<address [^>]*/>", re.DOTALL)
 # With these models the guest's CPU follows the host, and the running domain's XML shows what came of it.
 FOLLOWS_HOST = ("host-model", "host-passthrough", "maximum")
 
 
 def parse(text: str) -> ET.Element:
-    """The XML as a tree without controllers: one for each PCIe port is half of the text, and no option reads them."""
-    return ET.fromstring(CONTROLLERS.sub("", text))
+    """The XML as a tree, without what no option reads."""
+    return ET.fromstring(UNREAD.sub("", text))
 
 
 def kib(element: ET.Element | None) -> int:
@@ -38,6 +40,7 @@ def kib(element: ET.Element | None) -> int:
     return 0 if element is None else int(element.text or 0)
 
 
+@lru_cache
 def size_of(kibibytes: int) -> str:
     """A size in KiB as people write it."""
     return format_size(kibibytes * 1024)

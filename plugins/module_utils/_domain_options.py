@@ -13,12 +13,14 @@ import re
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from string import ascii_lowercase
 
 from ansible_collections.cairn.hci.plugins.module_utils._domain import SOURCES
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
 from ansible_collections.cairn.hci.plugins.module_utils._units import format_size, parse_size
 
+bytes_of = lru_cache(parse_size)
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "domain.cairn.hci")
 BUS_PREFIX = {"virtio": "vd", "scsi": "sd", "sata": "sd", "usb": "sd"}
 VLAN_ON_BRIDGE = 11_000_000
@@ -68,6 +70,7 @@ def head_room_vcpus(vcpus: int) -> int:
     return max(vcpus, min(max(2 * vcpus, 4), 240))
 
 
+@lru_cache
 def head_room_memory(memory: str) -> str:
     """The default ceiling of memory: four times as much. Nothing is allocated for empty DIMM slots."""
     return format_size(4 * parse_size(memory))
@@ -78,11 +81,12 @@ def given(item: Object) -> Object:
     return {field: value for field, value in item.items() if value is not None}
 
 
-def memory_size(text: object, what: str) -> str:
-    """A size of memory in whole MiB, as libvirt keeps it."""
-    size = parse_size(text, what)
+@lru_cache
+def memory_size(text: str) -> str:
+    """A size of memory in whole MiB, as libvirt keeps it. Most domains of a task have one of a few sizes."""
+    size = parse_size(text)
     if size % 1024**2:
-        raise ResourceError(f"{what}: {text} is not a whole number of MiB.")
+        raise ResourceError(f"size: {text} is not a whole number of MiB.")
     return format_size(size)
 
 
@@ -203,7 +207,10 @@ class Normaliser:
         found: Object = {}
         for field in ("memory", "memory_max"):
             if field in wanted:
-                found[field] = memory_size(wanted[field], f"domain {self.name}: {field}")
+                try:
+                    found[field] = memory_size(wanted[field])
+                except ResourceError as error:
+                    raise self.fail(f"{field}{str(error).removeprefix('size')}") from error
         if "vcpus" in wanted and wanted["vcpus"] < 1:
             raise self.fail(f"vcpus is {wanted['vcpus']}; a domain has at least 1.")
         vcpus: int = wanted["vcpus"] if "vcpus" in wanted else now["vcpus"]
@@ -223,12 +230,12 @@ class Normaliser:
     @staticmethod
     def less(one: int | str, other: int | str) -> bool:
         """Compare numbers, or sizes."""
-        return one < other if isinstance(one, int) and isinstance(other, int) else parse_size(one) < parse_size(other)
+        return one < other if isinstance(one, int) and isinstance(other, int) else bytes_of(one) < bytes_of(other)
 
     @staticmethod
     def beyond(memory: str, now: Object) -> bool:
         """Whether `memory` is more than the slots of the domain hold."""
-        return now["memory_max"] != now["memory"] and parse_size(memory) > parse_size(now["memory_max"])
+        return now["memory_max"] != now["memory"] and bytes_of(memory) > bytes_of(now["memory_max"])
 
     def machine(self, wanted: Object) -> Object:
         """The machine type; the version that a domain has is kept."""

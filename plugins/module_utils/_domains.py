@@ -88,9 +88,10 @@ class Domains(LibvirtResource):
             autostart = self.names(lib.VIR_CONNECT_LIST_DOMAINS_AUTOSTART)
         found = {}
         for name in domains if names is None else names & domains.keys():
-            entry = self.entry(domains[name], states.get(name))
-            if entry is not None:
-                found[name] = entry | {"autostart": name in autostart}
+            text = self.fetch(domains[name], active=name in states)
+            if text is not None:
+                power = {"power": states.get(name, "stopped"), "autostart": name in autostart}
+                found[name] = self.entry(*text) | power
         self.add_sizes([domains[name] for name in found if name in self.live], wanted or [])
         return found
 
@@ -109,17 +110,19 @@ class Domains(LibvirtResource):
                 found[domain.name()] = rare.get(domain.state()[0], "running")
         return found
 
-    def entry(self, domain: Any, power: str | None) -> Object | None:
-        """One domain; None when it went away since the listing."""
+    def fetch(self, domain: Any, *, active: bool) -> tuple[str, str | None] | None:
+        """The XML of a domain, and of its running side; None when it went away since the listing."""
         lib = self.libvirt
         try:
-            text = domain.XMLDesc(lib.VIR_DOMAIN_XML_INACTIVE)
-            running = domain.XMLDesc() if power is not None else None
+            return domain.XMLDesc(lib.VIR_DOMAIN_XML_INACTIVE), domain.XMLDesc() if active else None
         except lib.libvirtError as error:
             if error.get_error_code() == lib.VIR_ERR_NO_DOMAIN:
                 return None
             raise ResourceError(f"domain {domain.name()}: {error.get_error_message()}") from error
-        entry = to_dict(parse(text)) | {"power": power or "stopped"}
+
+    def entry(self, text: str, running: str | None) -> Object:
+        """One domain."""
+        entry = to_dict(parse(text))
         self.live.pop(entry["name"], None)
         if running is not None:
             root = ET.fromstring(running)
