@@ -47,24 +47,26 @@ def quote(*words: object) -> str:
     return shlex.join(str(word) for word in words)
 
 
-def handed_back(node: Node, name: str) -> dict[str, str]:
+def handed_back(node: Node, name: str, leaving: set[str]) -> dict[str, str]:
     """The file that gives the addresses of a removed bridge to its first port, from which they once came."""
     options = _networkd.options(node.files, name) or to_dict(node, name)
     if not options or not options["ports"] or not options["addresses"]:
         return {}
     port = options["ports"][0]
+    if port not in node.links or port in leaving:
+        return {}
     plain = {"name": port, "type": "interface", "ports": [], "vlan_aware": False, "mac": None, "vxlan": None}
     return _networkd.files(options | plain)
 
 
-def removed(node: Node, change: Change, name: str) -> None:
+def removed(node: Node, change: Change, name: str, leaving: set[str]) -> None:
     """Add the removal of one object."""
     saved = _networkd.options(node.files, name)
     bridge = kind(node.links.get(name)) == "bridge"
     ports = sorted({*enslaved(node, name), *_networkd.members(node.files, name)}) if bridge or saved else []
     change.forget(_networkd.owned(node.files, name))
     if bridge or (saved and saved["type"] == "bridge"):
-        change.files |= handed_back(node, name)
+        change.files |= handed_back(node, name, leaving)
         change.deleted |= {port for port in ports if kind(node.links.get(port)) == "vxlan"}
         change.deleted.add(name)
     change.links |= {name, *ports}
@@ -111,12 +113,12 @@ def overlay(wanted: Object) -> set[str]:
     return {_networkd.vxlan_name(wanted["vxlan"])} if wanted["vxlan"] else set()
 
 
-def make(node: Node, items: list[Object]) -> Change:
-    """One change for all objects (complete options)."""
+def make(node: Node, items: list[Object], leaving: set[str]) -> Change:
+    """One change for all objects (complete options). `leaving` are all that the task wants absent."""
     change = Change()
     for wanted in sorted(items, key=lambda item: item["state"] == "present"):
         if wanted["state"] == "absent":
-            removed(node, change, wanted["name"])
+            removed(node, change, wanted["name"], leaving)
         else:
             present(node, change, wanted)
     change.created = {name for name in change.links if name not in node.links}
@@ -251,7 +253,8 @@ def restore_script(node: Node, change: Change, saved: Saved) -> str:
         *(f"echo {quote(value)} >{quote(path)}" for path, value in saved.sysctls.items()),
         f"ip -force -batch {pending}/live",
         *(again if saved.networkd else []),
-        *(f"ifup --force {quote(name)}" for name in dhcp),
+        # In a scope of its own: the client shall outlive this unit.
+        *(f"systemd-run --quiet --scope ifup --force {quote(name)}" for name in dhcp),
     ]
     return "\n".join(
         [

@@ -307,6 +307,10 @@ class Bridge(Resource):
         """The objects of the task."""
         return wanted_objects(self.params, self.plural, set(OPTIONS))
 
+    def leaving(self) -> set[str]:
+        """The names that the task wants absent."""
+        return {item["name"] for item in self.items() if item["state"] == "absent"}
+
     def open(self) -> None:
         """Check the task as a whole; after the phase `apply`, wait for the change to be made, then keep it.
 
@@ -334,7 +338,7 @@ class Bridge(Resource):
         _bridge_checks.check(self.node, wanted, _bridge_checks.released(self.node, items))
         if wanted["state"] == "absent":
             return wanted
-        full = _bridge.complete(self.node, wanted, {item["name"] for item in items if item["state"] == "absent"})
+        full = _bridge.complete(self.node, wanted, self.leaving())
         _bridge_checks.check_complete(self.node, full)
         return full
 
@@ -347,7 +351,7 @@ class Bridge(Resource):
         token = self.params["token"]
         if not token:
             raise ResourceError("the module bridge is used through its action plugin only: name it cairn.hci.bridge.")
-        change = _network_change.make(self.node, [item for _current, item, _changes in work])
+        change = _network_change.make(self.node, [item for _current, item, _changes in work], self.leaving())
         _network_guard.begin(self.node, change, token, self.params["rollback_timeout"])
 
     def settle(self) -> None:

@@ -213,21 +213,23 @@ def test_a_port_has_one_bridge() -> None:
 
 
 def test_taking_over_silences_ifupdown_and_empties_the_port() -> None:
-    change = _network_change.make(FRESH, [LAN])
+    change = _network_change.make(FRESH, [LAN], set())
     assert "#cairn.hci# iface eno1 inet static" in (change.files["/etc/network/interfaces"] or "")
     assert "ip address flush dev eno1 scope global" in change.before
     assert change.created == {"lan"}
 
 
 def test_a_removed_bridge_gives_its_addresses_back() -> None:
-    change = _network_change.make(READY, [wanted(state="absent")])
+    change = _network_change.make(READY, [wanted(state="absent")], {"lan"})
     assert change.files[_networkd.path("lan", "network")] is None
     assert "Address=192.0.2.11/24" in (change.files[_networkd.path("eno1", "network")] or "")
     assert change.deleted == {"lan"}
+    both = _network_change.make(READY, [wanted(state="absent")], {"lan", "eno1"})
+    assert both.files[_networkd.path("eno1", "network")] is None
 
 
 def test_the_rollback_restores_addresses_before_the_routes_that_need_them() -> None:
-    change = _network_change.make(FRESH, [LAN])
+    change = _network_change.make(FRESH, [LAN], set())
     lines = _network_change.live_batch(FRESH, change)
     assert lines[0] == "link set dev eno1 nomaster"
     address, default = "address replace 192.0.2.11/24 dev eno1", "route replace default via 192.0.2.1 dev eno1"
@@ -235,7 +237,7 @@ def test_the_rollback_restores_addresses_before_the_routes_that_need_them() -> N
 
 
 def test_the_rollback_of_a_boot_touches_files_only() -> None:
-    change = _network_change.make(FRESH, [LAN])
+    change = _network_change.make(FRESH, [LAN], set())
     saved = _network_change.Saved(
         "/state", {"/etc/network/interfaces": "/state/pending/file.0", "/new": None}, {}, False
     )
