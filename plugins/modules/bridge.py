@@ -28,7 +28,7 @@ options:
     description: Any number of objects in one call, instead of the options of one.
     type: list
     elements: dict
-    suboptions: &options
+    suboptions:
       name:
         description: Name of the link, at most 15 characters.
         type: str
