@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 
@@ -20,7 +21,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module, then ask for the time over the connection that is open by now."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        result |= self._execute_module(task_vars=task_vars)
+        try:
+            result |= self._execute_module(task_vars=task_vars)
+        except AnsibleConnectionFailure as error:
+            # Failed, not unreachable: an unreachable host in a delegated loop ends the play silently, with status 0.
+            return result | {"failed": True, "msg": str(error)}
         if "node" in result:
             result["node"] |= self.clock()
             result["ansible_facts"] = {"cairn_node": result["node"]}

@@ -14,6 +14,8 @@ from typing import Any
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Machine
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 
+# A processor that is added to a running Linux guest stays off until somebody switches it on.
+HOTPLUG_RULE = 'SUBSYSTEM=="cpu", ACTION=="add", TEST=="online", ATTR{online}!="1", ATTR{online}="1"\n'
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "seed.cairn.hci")
 # Keys of a cloud-config with which somebody can log in.
 LOGINS = {"users", "ssh_authorized_keys", "password", "chpasswd", "ssh_import_id"}
@@ -41,6 +43,7 @@ def user_data(vm: Machine, keys: list[str]) -> Object:
         "ssh_pwauth": False,
         "disable_root": user != "root",
         "users": [login],
+        "write_files": [{"path": "/etc/udev/rules.d/80-cairn-hotplug.rules", "content": HOTPLUG_RULE}],
     }
     merged: Object = merge(ours, vm.get("vm_user_data"))
     return merged

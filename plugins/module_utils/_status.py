@@ -75,7 +75,8 @@ def vm_rows(nodes: Mapping[str, Object | None], wanted: Mapping[str, str]) -> li
             state = "running" if domain["active"] else "stopped"
             login = wanted.get(domain["name"], "-")
             rows.append((domain["name"], node, state, domain["vcpus"], human(domain["memory"]), login))
-    rows += [(name, "-", "not defined", "-", "-", "-") for name in wanted if name not in found]
+    missing = "not defined" if all(nodes.values()) else "UNKNOWN"
+    rows += [(name, "-", missing, "-", "-", "-") for name in wanted if name not in found]
     return sorted(rows, key=lambda row: str(row[0]))
 
 

@@ -46,7 +46,11 @@ def test_a_lost_node_shows() -> None:
     lines = status({"node1": None, "node2": facts()}, broken, {"web1": "ssh debian@192.0.2.101"})
     assert "OSD_DOWN: 1 osds down" in lines
     assert line(lines, "node1") == "node1 DOES NOT ANSWER - - OUT OF QUORUM standby 0/1 up -"
-    assert line(lines, "web1") == "web1 - not defined - - -"
+    assert line(lines, "web1") == "web1 - UNKNOWN - - -"
+
+
+def test_a_vm_that_no_node_has_shows() -> None:
+    assert line(status({"node1": facts()}, ceph(), {"web1": "ssh web1"}), "web1") == "web1 - not defined - - -"
 
 
 def test_no_monitor_answers() -> None:
