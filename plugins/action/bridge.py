@@ -75,7 +75,7 @@ class ActionModule(ActionBase):
             except AnsibleConnectionFailure as error:
                 reason = str(error)
             time.sleep(PAUSE)
-        return {"failed": True, "msg": f"it does not answer any more, long after the rollback ({reason.strip()})"}
+        return {"failed": True, "unreached": True, "msg": reason.strip()}
 
     def kept(self, applied: Result, confirmed: Result) -> Result:
         """The result of a confirmed change: the state after it, and what it changed."""
@@ -87,6 +87,11 @@ class ActionModule(ActionBase):
         """The result of a change that is not kept: what it was, and why."""
         changes = applied.get("diff", {}).get("after", {})
         what = "; ".join(f"{name}: {', '.join(fields)}" for name, fields in changes.items()) or "the whole change"
-        reason = outcome.get("msg", "unknown error")
+        reason = str(outcome.get("msg", "unknown error")).rstrip(".")
+        if outcome.get("unreached"):
+            msg = (
+                f"The network change ({what}) is not confirmed. The node takes it back, yet does not answer: {reason}."
+            )
+            return {"failed": True, "changed": True, "msg": msg}
         msg = f"The network change was rolled back, the node has again what it had before ({what}). Reason: {reason}."
         return {"failed": True, "changed": False, "rolled_back": True, "msg": msg}
