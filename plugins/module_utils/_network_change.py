@@ -230,6 +230,27 @@ class Saved:
     networkd: bool
 
 
+def restore_live(node: Node, change: Change, saved: Saved) -> list[str]:
+    """The commands that return the running network to what it had."""
+    dhcp = [name for name in sorted(change.links) if _ifupdown.uses_dhcp(node.ifupdown, name)]
+    stop = [
+        "systemctl stop systemd-networkd.socket systemd-networkd.service",
+        "systemctl --quiet disable systemd-networkd.service",
+    ]
+    again = [f"networkctl reconfigure {quote(name)}" for name in sorted(change.links - change.created)]
+    return [
+        "systemctl stop cairn-network-apply.service",
+        "systemctl daemon-reload",
+        *(["networkctl reload"] if saved.networkd else stop),
+        *(quote("ip", "link", "delete", name) for name in sorted(change.created)),
+        *(f"echo {quote(value)} >{quote(path)}" for path, value in saved.sysctls.items()),
+        f"ip -force -batch {saved.directory}/pending/live",
+        *(again if saved.networkd else []),
+        # In a scope of its own: the client shall outlive this unit.
+        *(f"systemd-run --quiet --scope ifup --force {quote(name)}" for name in dhcp),
+    ]
+
+
 def restore_script(node: Node, change: Change, saved: Saved) -> str:
     """The script that returns the node to what it had.
 
@@ -238,23 +259,6 @@ def restore_script(node: Node, change: Change, saved: Saved) -> str:
     directory, pending = saved.directory, f"{saved.directory}/pending"
     files = [
         quote("cp", "-a", copy, path) if copy else quote("rm", "-f", path) for path, copy in sorted(saved.files.items())
-    ]
-    dhcp = [name for name in sorted(change.links) if _ifupdown.uses_dhcp(node.ifupdown, name)]
-    stop = [
-        "systemctl stop systemd-networkd.socket systemd-networkd.service",
-        "systemctl --quiet disable systemd-networkd.service",
-    ]
-    again = [f"networkctl reconfigure {quote(name)}" for name in sorted(change.links - change.created)]
-    live = [
-        "systemctl stop cairn-network-apply.service",
-        "systemctl daemon-reload",
-        *(["networkctl reload"] if saved.networkd else stop),
-        *(quote("ip", "link", "delete", name) for name in sorted(change.created)),
-        *(f"echo {quote(value)} >{quote(path)}" for path, value in saved.sysctls.items()),
-        f"ip -force -batch {pending}/live",
-        *(again if saved.networkd else []),
-        # In a scope of its own: the client shall outlive this unit.
-        *(f"systemd-run --quiet --scope ifup --force {quote(name)}" for name in dhcp),
     ]
     return "\n".join(
         [
@@ -265,7 +269,7 @@ def restore_script(node: Node, change: Change, saved: Saved) -> str:
             f"test -d {pending} || exit 0",
             *files,
             'if [ "${1:-}" != boot ]; then',
-            *(f"  {line}" for line in live),
+            *(f"  {line}" for line in restore_live(node, change, saved)),
             "fi",
             f"rm -rf {directory}/rolled-back",
             f"mv {pending} {directory}/rolled-back",
