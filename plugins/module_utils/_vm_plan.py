@@ -17,6 +17,8 @@ from ansible_collections.cairn.hci.plugins.module_utils._units import parse_size
 
 SNAPSHOT = "base"
 SEED = "seed"
+# Said, not left out: what an inventory no longer limits is unlimited.
+NO_LIMITS: Object = {"iops": 0, "bandwidth": "0"}
 # The node's copy of an image that lies on the controller, until it is imported.
 UPLOADS = "/var/tmp/cairn.hci"
 
@@ -145,7 +147,7 @@ class VmPlan:
             disks=[
                 given(
                     image=f"{vm.name}.{disk['name']}",
-                    **{key: value for key, value in disk.items() if key != "image"},
+                    **NO_LIMITS | {key: value for key, value in disk.items() if key != "image"},
                 )
                 for disk in _guests.disks(vm, self.inventory)
             ],
@@ -153,7 +155,7 @@ class VmPlan:
                 given(
                     name=nic["name"],
                     bridge=nic["network"],
-                    vlan=nic["vlan"],
+                    vlan=nic["vlan"] or 0,
                     mac=nic["mac"] if nic["mac_given"] else None,
                     mtu=nic["mtu"],
                     queues=nic["queues"],
