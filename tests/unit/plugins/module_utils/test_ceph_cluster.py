@@ -17,7 +17,14 @@ MONITORS = list(NODES[:3])
 
 def report(**found: Any) -> dict[str, Any]:
     """What a bare node reports, with what was found on it."""
-    bare = {"fsid": None, "ours": False, "monitors": [], "mon_store": None, "mon_running": False, "mon_fsid": None}
+    bare: dict[str, Any] = {
+        "fsid": None,
+        "ours": False,
+        "monitors": [],
+        "mon_store": None,
+        "mon_running": False,
+        "mon_fsid": None,
+    }
     return {**bare, "mon_state": None, "mon_names": [], "osds": [], "device_mapper": True, **found}
 
 

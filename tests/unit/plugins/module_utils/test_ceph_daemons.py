@@ -69,7 +69,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(_ceph_mon, "STORES", tmp_path)
     monkeypatch.setattr(_ceph_daemon, "run", run)
-    monkeypatch.setattr(_ceph_mon.shutil, "chown", lambda *_given: None)
+    monkeypatch.setattr("shutil.chown", lambda *_given: None)
     return tmp_path
 
 
@@ -225,9 +225,9 @@ def test_the_substitute_makes_the_same_hashes(bcrypt: ModuleType, password: byte
 
 def test_the_substitute_refuses_what_bcrypt_refuses(bcrypt: ModuleType) -> None:
     assert bcrypt.checkpw(b"secret", bcrypt.hashpw(b"secret", bcrypt.gensalt(4)))
-    for call in (lambda: bcrypt.gensalt(3), lambda: bcrypt.gensalt(4, b"2x"), lambda: bcrypt.hashpw(b"x", b"$1$x")):
+    for function, given in ((bcrypt.gensalt, (3,)), (bcrypt.gensalt, (4, b"2x")), (bcrypt.hashpw, (b"x", b"$1$x"))):
         with pytest.raises(ValueError, match=r"Invalid|Supported"):
-            call()
+            function(*given)
 
 
 def test_modules_of_the_manager_without_notify_types_are_completed(

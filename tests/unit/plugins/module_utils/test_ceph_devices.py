@@ -25,7 +25,7 @@ def label(fsid: str | None = FSID, *, ready: bool = True) -> dict[str, Any]:
 
 KNOWN = {UUID: {"id": 3, "up": False, "booted": True, "class": "ssd"}}
 UNBOOTED = {UUID: {"id": 3, "up": False, "booted": False, "class": None}}
-LVM = {"holders": ["dm-0"], "lvm": True, "busy": True}
+LVM: dict[str, Any] = {"holders": ["dm-0"], "lvm": True, "busy": True}
 
 VERDICTS = [
     pytest.param(device(), {}, devices.ENROL, id="empty"),

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.cairn.hci.plugins.module_utils import _ceph_keys
 from ansible_collections.cairn.hci.plugins.module_utils._ceph import CephResource, CommandError
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_config import CephConfig
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_keys import CephKey
@@ -161,7 +160,7 @@ def test_a_new_key_needs_caps(cluster: Cluster) -> None:
 def test_a_keyring_is_written_mended_and_removed(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_ceph_keys.shutil, "chown", lambda *_given: None)
+    monkeypatch.setattr("shutil.chown", lambda *_given: None)
     path = tmp_path / "new" / "keyring"
     wanted = key(caps=CAPS, file=str(path))
     assert run(CephKey, cluster, wanted)["changed"]

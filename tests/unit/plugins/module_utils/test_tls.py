@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from ansible_collections.cairn.hci.plugins.module_utils import _tls
+from ansible_collections.cairn.hci.plugins.module_utils._ceph import Cluster
 from ansible_collections.cairn.hci.plugins.module_utils._resource import converge
 from cryptography import x509
 
@@ -36,7 +37,7 @@ class Store:
 def run(store: Store, *items: dict[str, Any], with_key: bool = False, check_mode: bool = False) -> dict[str, Any]:
     params = {"conf": "", "client": "", "timeout": 1, "prefix": "cairn/tls", "with_key": with_key}
     resource = _tls.TlsCertificate(params)
-    resource.cluster = store
+    resource.cluster = cast(Cluster, store)
     return converge(resource, list(items), check_mode)
 
 
