@@ -31,7 +31,8 @@ class Lab:
         self.inventory = inventory.resolve()
         disks = int(os.environ.get("LAB_OSDS", "1"))
         name = os.environ.get("LAB_NAME") or str(self.inventory)
-        self.plan: Plan = planning.build(host.read_inventory(self.inventory), name, disks)
+        prefix = int(os.environ.get("LAB_PREFIX", "24"))
+        self.plan: Plan = planning.build(host.read_inventory(self.inventory), name, disks, prefix)
         self.state = host.CACHE / "labs" / self.plan.lab_id
         driver = os.environ.get("LAB_DRIVER", "container")
         if driver not in DRIVERS:
