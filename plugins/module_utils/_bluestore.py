@@ -24,7 +24,7 @@ SIZE = 4096
 def strings(data: bytes, offset: int, count: int) -> tuple[list[str], int]:
     """Read `count` strings, each after its length; return them and the offset behind them."""
     found = []
-    for _ in range(count):
+    for _index in range(count):
         (length,) = struct.unpack_from("<I", data, offset)
         found.append(data[offset + 4 : offset + 4 + length].decode())
         offset += 4 + length

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatch
+from typing import TypeAlias
 
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
 
-Reports = Mapping[str, Object | None]
+Reports: TypeAlias = "Mapping[str, Object | None]"
 
 
 def consented(osd: Object, patterns: list[str]) -> bool:

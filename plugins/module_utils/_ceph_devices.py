@@ -26,7 +26,7 @@ def consented(device: Object, patterns: list[str]) -> bool:
 def contents(device: Object, fsid: str | None) -> str | None:
     """What would be lost with a device; None when it is empty."""
     label = device["label"]
-    if label and label["ceph_fsid"] == fsid is not None:
+    if label and fsid is not None and label["ceph_fsid"] == fsid:
         return f"holds osd.{label['id']} ({label['osd_uuid']}), which this cluster does not know any more"
     if label and label["ready"]:
         return f"holds osd.{label['id']} of another Ceph cluster ({label['ceph_fsid']})"
@@ -46,7 +46,7 @@ def verdict(device: Object, fsid: str | None, osds: dict[str, Object] | None, wi
     ResourceError for a device that is in use or holds something that nobody gave away.
     """
     label = device["label"]
-    if label and label["ceph_fsid"] == fsid is not None and (osds is None or label["osd_uuid"] in osds):
+    if label and fsid is not None and label["ceph_fsid"] == fsid and (osds is None or label["osd_uuid"] in osds):
         return KEEP
     if label and osds and label["osd_uuid"] in osds and not osds[label["osd_uuid"]]["booted"]:
         return FINISH

@@ -33,7 +33,7 @@ def options(texts: dict[str, str], name: str) -> list[tuple[str, str]]:
     for text in texts.values():
         inside = False
         for line in text.replace("\\\n", " ").splitlines():
-            word, _, rest = line.strip().partition(" ")
+            word, _space, rest = line.strip().partition(" ")
             if not word or word.startswith("#"):
                 continue
             if starts(word):

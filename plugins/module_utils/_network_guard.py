@@ -96,7 +96,7 @@ def ifupdown_files() -> dict[str, str]:
     found = text_files([INTERFACES])
     patterns = []
     for line in found.get(INTERFACES, "").splitlines():
-        word, _, rest = line.strip().partition(" ")
+        word, _space, rest = line.strip().partition(" ")
         for pattern in rest.split() if word in {"source", "source-directory"} else []:
             full = os.path.join(os.path.dirname(INTERFACES), pattern)
             patterns.append(f"{full}/[a-zA-Z0-9_-]*" if word == "source-directory" else full)

@@ -56,7 +56,7 @@ def parse(text: str) -> list[Section]:
         if stripped.startswith("[") and stripped.endswith("]"):
             sections.append((stripped[1:-1], []))
         elif sections and "=" in stripped and stripped[0] not in "#;":
-            key, _, value = stripped.partition("=")
+            key, _sign, value = stripped.partition("=")
             sections[-1][1].append((key.strip(), value.strip()))
     return sections
 

@@ -29,7 +29,7 @@ def link(name: str, *, kind: str | None = None, master: str | None = None, **mor
 
 
 def static(address: str) -> Object:
-    ip, _, prefix = address.partition("/")
+    ip, _slash, prefix = address.partition("/")
     return {"family": "inet6" if ":" in ip else "inet", "local": ip, "prefixlen": int(prefix), "scope": "global"}
 
 

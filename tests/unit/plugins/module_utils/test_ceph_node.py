@@ -123,7 +123,7 @@ def test_a_store_in_the_making_is_none(tmp_path: Path) -> None:
 
 
 def test_one_module_at_a_time(tmp_path: Path) -> None:
-    first, second = (_ceph_node.Lock(0.3, str(tmp_path / "lock")) for _ in range(2))
+    first, second = (_ceph_node.Lock(0.3, str(tmp_path / "lock")) for _number in range(2))
     first.take()
     with pytest.raises(ResourceError, match="An earlier run still works on Ceph"):
         second.take()

@@ -15,16 +15,16 @@ iface lo inet loopback
 # The primary network interface
 allow-hotplug eno1
 iface eno1 inet static
-	address 192.0.2.11/24
-	gateway 192.0.2.1
-	# dns-* options are implemented by the resolvconf package
-	dns-nameservers 192.0.2.53 192.0.2.54
+    address 192.0.2.11/24
+    gateway 192.0.2.1
+    # dns-* options are implemented by the resolvconf package
+    dns-nameservers 192.0.2.53 192.0.2.54
 iface eno1 inet6 auto
 
 auto eno2 eno3
 iface eno2 inet dhcp
 iface eno3 inet static
-	address 198.51.100.1/24
+    address 198.51.100.1/24
 """
 
 

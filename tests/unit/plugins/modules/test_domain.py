@@ -121,7 +121,7 @@ def test_what_the_running_domain_refused_waits(domain: Run, connection: Any) -> 
     """This driver can't plug devices; a later run tries again."""
     domain(**WEB, power="running")
     more = {**WEB, "nics": [*WEB["nics"], {"name": "dmz", "bridge": "dmz"}]}
-    for _ in range(2):
+    for _time in range(2):
         assert "domain web1: nics.dmz of the running domain" in domain(**more)["msg"]
     assert "dmz" in connection.lookupByName("web1").XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
     assert domain(**WEB)["changed"]
