@@ -14,6 +14,7 @@ import os
 import pwd
 import tempfile
 
+from ansible_collections.cairn.hci.plugins.module_utils._ceph_daemon import run
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, Resource, ResourceError
 
 
@@ -43,9 +44,15 @@ def to_dict(path: str) -> Object | None:
     except OSError as error:
         raise ResourceError(f"{path} can't be read: {error.strerror}.") from error
     text = data.decode(errors="replace")
-    return {"path": path, "content": text, "sha256": digest(text), "mode": f"{status.st_mode & 0o7777:04o}"} | owners(
-        status
-    )
+    found = {"path": path, "content": text, "sha256": digest(text), "mode": f"{status.st_mode & 0o7777:04o}"}
+    return found | owners(status)
+
+
+def unread(path: str, unit: str) -> bool:
+    """Whether a file is newer than the last start of the unit that reads it."""
+    shown = run("systemctl", "show", "--property=ActiveEnterTimestamp", "--timestamp=unix", unit, seconds=30)
+    since = shown.strip().partition("=@")[2]
+    return since.isdigit() and int(os.stat(path).st_mtime) > int(since)
 
 
 def write(wanted: Object, text: str) -> None:
@@ -97,14 +104,18 @@ class ConfigFile(Resource):
         shown = {field: wanted[field] for field in ("content", "mode", "owner", "group", "state")}
         if wanted.get("secret") is not None:
             shown["sha256"] = digest(wanted["secret"])
-        return super().plan(current, shown)
+        changes = super().plan(current, shown)
+        unit = wanted.get("unit")
+        if current and not changes and wanted["state"] == "present" and unit and unread(wanted["path"], unit):
+            return [Change("unit", None, unit, "read")]
+        return changes
 
     def apply(self, current: Object | None, wanted: Object, changes: list[Change]) -> None:
         """Write or remove one file."""
         try:
             if wanted["state"] == "absent":
                 os.unlink(wanted["path"])
-            else:
+            elif changes[0].action != "read":
                 write(wanted, wanted["secret"] if wanted.get("secret") is not None else wanted["content"])
         except (OSError, KeyError) as error:
             raise ResourceError(f"{wanted['path']} can't be written: {error}.") from error

@@ -21,6 +21,8 @@ from pathlib import Path
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 
 ROOT = Path("/")
+# What dpkg calls a package that is neither installed nor removed.
+UNFINISHED = "half-installed|unpacked|half-configured|triggers-awaited|triggers-pending"
 
 
 def read_text(path: Path) -> str:
@@ -98,6 +100,14 @@ def installed_packages(root: Path = ROOT) -> set[str]:
     """The installed packages, from dpkg's own database."""
     status = read_text(root / "var/lib/dpkg/status")
     return set(re.findall(r"^Package: (\S+)\nStatus: \S+ ok installed$", status, re.MULTILINE))
+
+
+def packages_interrupted(root: Path = ROOT) -> bool:
+    """Whether dpkg was, or is being, interrupted: it left a journal, or packages that are neither in nor out."""
+    if any(entry.name.isdigit() for entry in (root / "var/lib/dpkg/updates").glob("*")):
+        return True
+    status = read_text(root / "var/lib/dpkg/status")
+    return bool(re.search(rf"^Status: (\S+ reinstreq \S+|\S+ \S+ ({UNFINISHED}))$", status, re.MULTILINE))
 
 
 def vlan_filtering(root: Path = ROOT) -> bool | None:

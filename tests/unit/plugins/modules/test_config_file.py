@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.cairn.hci.plugins.module_utils import _config_file
 
 Run = Callable[..., dict[str, Any]]
 OWNERS = {"owner": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name}
@@ -86,3 +87,16 @@ def test_bad_input_is_one_sentence(run_module: Run, tmp_path: Path, options: dic
     assert result["failed"]
     assert sentence in result["msg"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("started", "changed"), [("@1", True), ("@99999999999", False), ("", False)])
+def test_a_file_that_its_unit_has_not_read_counts_as_changed(
+    run_module: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: str, changed: bool
+) -> None:
+    path = tmp_path / "file.conf"
+    path.write_text("x")
+    path.chmod(0o644)
+    monkeypatch.setattr(_config_file, "run", lambda *_args, **_options: f"ActiveEnterTimestamp={started}\n")
+    result = run_module("config_file", path=str(path), content="x", unit="some.service", **OWNERS)
+    assert result["changed"] is changed
+    assert path.read_text() == "x"

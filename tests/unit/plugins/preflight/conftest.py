@@ -91,6 +91,7 @@ def facts(place: int) -> dict[str, Any]:
         "libvirt_version": None,
         "domains": [],
         "missing_packages": ["ceph-mon"],
+        "packages_interrupted": False,
         "unreachable_sources": [],
         "clock": 1795224376.9,
         "clock_offset": 0.01,

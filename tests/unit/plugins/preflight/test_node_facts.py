@@ -99,6 +99,25 @@ def test_installed_packages(tmp_path: Path) -> None:
     assert _node.installed_packages(tmp_path) == {"chrony", "held"}
 
 
+@pytest.mark.parametrize(
+    ("status", "journal", "expected"),
+    [
+        ("install ok installed", [], False),
+        ("install ok installed", ["tmp.i"], False),
+        ("install ok installed", ["0003"], True),
+        ("install ok half-configured", [], True),
+        ("install reinstreq half-installed", [], True),
+        ("deinstall ok config-files", [], False),
+    ],
+)
+def test_an_interrupted_installation(tmp_path: Path, status: str, journal: list[str], expected: bool) -> None:
+    (tmp_path / "var/lib/dpkg/updates").mkdir(parents=True)
+    (tmp_path / "var/lib/dpkg/status").write_text(f"Package: chrony\nStatus: {status}\nVersion: 1\n\n")
+    for name in journal:
+        (tmp_path / "var/lib/dpkg/updates" / name).touch()
+    assert _node.packages_interrupted(tmp_path) is expected
+
+
 def test_a_bare_system_has_no_facts_and_no_error(tmp_path: Path) -> None:
     found = _node.system(tmp_path)
     assert (found["distribution"], found["container"]) == ("unknown", False)
