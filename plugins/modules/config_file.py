@@ -43,6 +43,12 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  unit: &unit
+    description:
+      - The systemd unit that reads the file when it starts.
+      - A file that is newer than the unit's last start counts as changed, so that a handler which an interrupted run
+        did not come to is notified again. The module itself does not restart the unit.
+    type: str
   files:
     description: The files, each with the options above.
     type: list
@@ -57,6 +63,7 @@ options:
       owner: *owner
       group: *group
       state: *state
+      unit: *unit
 seealso:
   - module: cairn.hci.config_file_info
 """
@@ -90,6 +97,7 @@ OPTIONS = {
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "unit": {"type": "str"},
 }
 
 

@@ -74,6 +74,10 @@ node:
       returned: always
       type: list
       elements: str
+    packages_interrupted:
+      description: Whether an installation of packages was cut short, or is under way.
+      returned: always
+      type: bool
   sample:
     hostname: node1
     distribution: debian
@@ -134,6 +138,7 @@ node:
     domains:
       - {name: web1, uuid: 6b4e1c1e-3b0c-5d3e-8a43-111111111111, memory: 2147483648, vcpus: 2, active: true}
     missing_packages: []
+    packages_interrupted: false
     unreachable_sources: []
     clock: 1763683200.25
     clock_offset: 0.002
@@ -160,12 +165,13 @@ def packages(params: Object, release: str) -> Object:
     needed = params["packages"] + params["release_packages"].get(release, [])
     installed = _node.installed_packages()
     missing = sorted({name for name in needed if name not in installed})
+    interrupted = {"packages_interrupted": _node.packages_interrupted()}
     if not missing:
-        return {"missing_packages": [], "unreachable_sources": []}
+        return {"missing_packages": [], "unreachable_sources": [], **interrupted}
     sources = _node_sources.configured()
     for extra in params["repositories"]:
         sources += _node_sources.of_options(extra)
-    return {"missing_packages": missing, "unreachable_sources": _node_sources.unreachable(sources)}
+    return {"missing_packages": missing, "unreachable_sources": _node_sources.unreachable(sources), **interrupted}
 
 
 def osd_devices(patterns: list[str]) -> Object:
