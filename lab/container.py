@@ -68,19 +68,41 @@ class ContainerDriver:
         lower = rootfs.ensure(self.release)
         _raise_limit("fs/inotify/max_user_instances", INOTIFY_INSTANCES)
         _raise_limit("fs/aio-max-nr", AIO_REQUESTS)
-        for place, node in enumerate(self.plan.nodes):
+        for node in self.plan.nodes:
             directory = self.directory(node)
-            for name in ("system", "root", "disks"):
-                (directory / name).mkdir(parents=True)
+            (directory / "disks").mkdir(parents=True)
             rootfs.link_packages(rootfs.pool(self.release), directory / "archives")
-            _system_disk(directory / "system.img", directory / "system")
-            layers = f"lowerdir={lower},upperdir={directory}/system/upper,workdir={directory}/system/work,volatile"
-            host.run("mount", "-t", "overlay", f"cairn-lab-{self.plan.lab_id}", "-o", layers, directory / "root")
-            loops = [self._disk(directory / "disks" / str(n)) for n, _ in enumerate(node.disks)]
-            self._configure(node, gateway, loops)
-            self._write_spec(place, node, loops)
+            self._install(node, lower, gateway)
+
+    def reinstall(self, node: Node, gateway: ipaddress.IPv4Address, *, keep_disks: bool) -> None:
+        """A node's system anew, as by Debian's installer; its disks empty, unless they are kept. It is off then."""
+        directory = self.directory(node)
+        self.kill([node])
+        for name in ("root", "system"):
+            host.run("umount", directory / name)
+        (directory / "system.img").unlink()
+        if not keep_disks:
+            for path in (directory / "disks").iterdir():
+                host.run("losetup", "--detach", _loop(path))
+                path.unlink()
+        self._install(node, rootfs.ensure(self.release), gateway)
+
+    def _install(self, node: Node, lower: Path, gateway: ipaddress.IPv4Address) -> None:
+        """The system of a node."""
+        directory = self.directory(node)
+        for name in ("system", "root"):
+            (directory / name).mkdir(exist_ok=True)
+        _system_disk(directory / "system.img", directory / "system")
+        layers = f"lowerdir={lower},upperdir={directory}/system/upper,workdir={directory}/system/work,volatile"
+        host.run("mount", "-t", "overlay", f"cairn-lab-{self.plan.lab_id}", "-o", layers, directory / "root")
+        loops = [self._disk(directory / "disks" / str(n)) for n, _ in enumerate(node.disks)]
+        self._configure(node, gateway, loops)
+        self._write_spec(self.plan.nodes.index(node), node, loops)
 
     def _disk(self, path: Path) -> str:
+        """The loop device of a disk, which is made where there is none."""
+        if path.exists():
+            return _loop(path)
         host.run("truncate", "--size", self.disk_size, path)
         return host.run("losetup", "--find", "--show", path).strip()
 
@@ -225,6 +247,10 @@ def _system_disk(image: Path, mount_point: Path) -> None:
     host.run("mount", "-o", "loop,noatime", image, mount_point)
     for name in ("upper", "work"):
         (mount_point / name).mkdir()
+
+
+def _loop(path: Path) -> str:
+    return host.run("losetup", "--noheadings", "--output=NAME", "--associated", path).strip()
 
 
 def _loops_exist() -> bool:

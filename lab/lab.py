@@ -6,6 +6,7 @@ See README.md in this directory.
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import json
 import os
 import subprocess
@@ -70,6 +71,13 @@ class Lab:
             (self.state / "lab.json").write_text(json.dumps(description, indent=1))
         self.start(list(self.plan.nodes))
 
+    def reinstall(self, nodes: list[Node], *, keep_disks: bool) -> None:
+        """Install nodes anew and boot them."""
+        gateway = ipaddress.IPv4Address(json.loads((self.state / "lab.json").read_text())["gateway"])
+        for node in nodes:
+            self.driver.reinstall(node, gateway, keep_disks=keep_disks)
+        self.start(nodes)
+
     def start(self, nodes: list[Node]) -> None:
         """Boot nodes and wait until each answers on SSH."""
         for node in nodes:
@@ -124,6 +132,9 @@ def parser() -> argparse.ArgumentParser:
     for verb, text in (("start", "boot"), ("stop", "power off in order"), ("restart", "power off and boot")):
         verbs.add_parser(verb, help=text, parents=[common]).add_argument("node", nargs="?", default="all")
     verbs.add_parser("kill", help="power cut", parents=[common]).add_argument("node")
+    command = verbs.add_parser("reinstall", help="install a node anew", parents=[common])
+    command.add_argument("node")
+    command.add_argument("--keep-disks", action="store_true", help="leave its disks as they are (default: empty)")
     for verb, text in (("cut", "pull network cables"), ("join", "plug network cables")):
         command = verbs.add_parser(verb, help=text, parents=[common])
         command.add_argument("node")
@@ -132,6 +143,23 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("node")
     command.add_argument("command", nargs=argparse.REMAINDER)
     return top
+
+
+def act_on(lab: Lab, nodes: list[Node], options: argparse.Namespace) -> None:
+    """Do what the command line asks to some nodes."""
+    verb = options.verb
+    if verb in ("stop", "restart"):
+        lab.driver.stop(nodes)
+    if verb == "kill":
+        lab.driver.kill(nodes)
+    if verb == "reinstall":
+        lab.reinstall(nodes, keep_disks=options.keep_disks)
+    if verb in ("start", "restart"):
+        lab.start(nodes)
+    if verb in ("cut", "join"):
+        segments = {options.network} if options.network else set(lab.plan.segments)
+        for node in nodes:
+            lab.driver.connect(node, segments, connected=verb == "join")
 
 
 def act(options: argparse.Namespace) -> int:
@@ -153,17 +181,7 @@ def act(options: argparse.Namespace) -> int:
             getattr(lab, verb)()
             return 0
         lab.require_up()
-        nodes = lab.select(options.node)
-        if verb in ("stop", "restart"):
-            lab.driver.stop(nodes)
-        if verb == "kill":
-            lab.driver.kill(nodes)
-        if verb in ("start", "restart"):
-            lab.start(nodes)
-        if verb in ("cut", "join"):
-            segments = {options.network} if options.network else set(lab.plan.segments)
-            for node in nodes:
-                lab.driver.connect(node, segments, connected=verb == "join")
+        act_on(lab, lab.select(options.node), options)
     return 0
 
 
