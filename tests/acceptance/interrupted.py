@@ -165,8 +165,8 @@ def state(inventory: Path) -> dict[str, list[str]]:
     names = nodes(inventory)
     texts = {"cluster": lab(inventory, "ssh", names[0], CLUSTER)}
     texts |= {name: lab(inventory, "ssh", name, NODE) for name in names}
-    ping = shell("ansible", "vms", "-i", str(inventory), "-m", "ansible.builtin.ping", "-o")
-    texts["vms"] = "\n".join(sorted(line.split(" => ")[0] for line in ping.splitlines()))
+    ping = shell("ansible", "vms", "-i", str(inventory), "-m", "ansible.builtin.ping")
+    texts["vms"] = "\n".join(sorted(line.split(" => ")[0] for line in ping.splitlines() if " | " in line))
     again = [line for _, line in Run(inventory).end() if "changed=" in line]
     texts["changed by the next run"] = "\n".join(re.sub(r"ok=.*(changed=\d+).*", r"\1", line) for line in again)
     seen: dict[str, str] = {}
