@@ -52,11 +52,13 @@ def verdict(device: Object, fsid: str | None, osds: dict[str, Object] | None, wi
         return FINISH
     path = device["path"]
     if device["mounts"]:
-        raise ResourceError(f"{path} is mounted on {', '.join(device['mounts'])}; it can't be an OSD.")
+        raise ResourceError(
+            f"{path} is mounted on {', '.join(device['mounts'])}; unmount it, or take it out of ceph_osd_devices."
+        )
     if device["holders"] or device["busy"]:
         by = f" by {', '.join(device['holders'])}" if device["holders"] else ""
         remedy = f" (an old OSD on LVM: 'ceph-volume lvm zap --destroy {path}')" if device["lvm"] else ""
-        raise ResourceError(f"{path} is in use{by}; it can't be an OSD until that is undone{remedy}.")
+        raise ResourceError(f"{path} is in use{by}; undo that{remedy}, or take it out of ceph_osd_devices.")
     lost = contents(device, fsid)
     if lost is None:
         return ENROL

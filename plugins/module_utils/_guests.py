@@ -19,6 +19,7 @@ from ansible_collections.cairn.hci.plugins.module_utils._inventory import (
     check_once,
     first_pool,
     mac_address,
+    pools,
 )
 from ansible_collections.cairn.hci.plugins.module_utils._networks import (
     Guests,
@@ -57,13 +58,15 @@ def nics(vm: Machine, networks: Networks) -> list[Object]:
         seen = networks[nic["network"]]
         if nic.get("vlan"):
             seen = Guests(mtu=seen.mtu, most=seen.most)
+        unknown = seen.cidr is None and not nic.get("vlan") and not networks.inventory.answered()
         if nic.get("mtu") and seen.most and nic["mtu"] > seen.most:
             raise ResourceError(
                 f"vm_nics[{number}].mtu {nic['mtu']} is more than the {seen.most} that {nic['network']} carries; "
                 "lower it, or raise the mtu of the bridge."
             )
         default = str(vm.address) if number == 0 and vm.address else "dhcp"
-        address = _address(nic.get("address") or default, seen, f"vm_nics[{number}]", nic["network"])
+        wanted = "dhcp" if unknown else nic.get("address") or default
+        address = _address(wanted, seen, f"vm_nics[{number}]", nic["network"])
         first = not any(one["gateways"] for one in found)
         gateways = [nic["gateway"]] if nic.get("gateway") else seen.gateways if first and address else []
         found.append(
@@ -116,6 +119,8 @@ def _having(vm: Machine, nic: Object, where: str, inventory: Inventory) -> set[s
     """The nodes that have the network of one interface. Raise ResourceError when that is none, or not the VM's."""
     network, node = nic["network"], vm.get("vm_node")
     having = inventory.having(network)
+    if not inventory.answered() and network not in inventory.networks():
+        return set(inventory.nodes)
     if not having:
         raise ResourceError(f"{where}.network: no node has {network}; {unknown_network(inventory, network)}")
     if nic.get("vlan"):
@@ -203,7 +208,7 @@ def check_disks(vm: Machine, inventory: Inventory) -> Iterator[str]:
                 f"off data; write at least {format_size(now)}."
             )
         image = inventory.images.get(disk["image"]) if disk["image"] else None
-        if disk["image"] and image is None and now is None:
+        if disk["image"] and image is None and now is None and inventory.answered():
             remedy = nearest(disk["image"], inventory.images) if inventory.images else "add it."
             what = "vm_image" if disk["image"] == vm.get("vm_image") else f"{where}.image"
             yield f"{what}: {disk['image']} is not in vm_images; {remedy}"
@@ -213,6 +218,20 @@ def check_disks(vm: Machine, inventory: Inventory) -> Iterator[str]:
                 f"{where}.size: {disk['size']} is less than the {format_size(least)} of the image {disk['image']}; "
                 f"write at least {format_size(least)}."
             )
+
+
+def check_pools(inventory: Inventory, problems: Problems) -> None:
+    """That no pool is to be removed that holds images, or the only one that VMs could have disks in."""
+    for name, pool in (inventory.cluster("ceph_pools") or {}).items():
+        held = [image.partition("/")[2] for image in known_images(inventory) or {} if image.startswith(f"{name}/")]
+        if pool.get("state") == "absent" and held and not pool.get("force"):
+            problems.add(
+                "",
+                f"ceph_pools.{name}: the pool is not empty ({some(sorted(held))}); remove its images first, or give "
+                "force: true to destroy them.",
+            )
+    if not pools(inventory) and any(disks(vm, inventory) for vm in inventory.present()) and not problems:
+        problems.add("", "ceph_pools has no pool for the disks of VMs; add one, such as vms: {}.")
 
 
 def homes(inventory: Inventory) -> dict[str, dict[str, Object]]:
@@ -246,6 +265,7 @@ def guest(vm: Machine, there: dict[str, Object], nodes: frozenset[str]) -> Guest
 def check(inventory: Inventory, networks: Networks, problems: Problems, bad: set[str]) -> dict[str, frozenset[str]]:
     """Check all VMs; return the nodes that can run each."""
     among: dict[str, frozenset[str]] = {}
+    check_pools(inventory, problems)
     places, used = homes(inventory), []
     for vm in inventory.present():
         if vm.name in bad:

@@ -53,16 +53,33 @@ class Machine:
 
 @dataclass
 class Inventory:
-    """Everything that a plan is made from. `images` are those of the controller that were looked at, by name."""
+    """Everything that a plan is made from. `images` are those of the controller that were looked at, by name.
+
+    `twice`: a host is written twice, so another one may be missing.
+    """
 
     nodes: dict[str, Machine]
     vms: dict[str, Machine]
     images: dict[str, Object] = field(default_factory=dict)
     ssh_keys: list[str] = field(default_factory=list)
+    twice: bool = False
 
     def cluster(self, variable: str) -> Any:
         """The value of a variable that is the same for all nodes."""
         return next((node.get(variable) for node in self.nodes.values()), None)
+
+    def answered(self) -> bool:
+        """Whether all nodes did; what one of them did not tell can't be said to be missing."""
+        return all(node.facts for node in self.nodes.values())
+
+    def networks(self) -> set[str]:
+        """The bridges and overlays that are declared."""
+        return {
+            name
+            for node in self.nodes.values()
+            for variable in ("network_bridges", "network_overlays")
+            for name in node.get(variable) or {}
+        }
 
     def present(self) -> list[Machine]:
         """The VMs that shall exist."""
@@ -85,9 +102,25 @@ def monitors(inventory: Inventory) -> list[str]:
     return list(chosen) if chosen else list(inventory.nodes)[: 3 if len(inventory.nodes) > 2 else 1]
 
 
+def forget_doubles(inventory: Inventory) -> None:
+    """Forget what a node with the address of another one answered, which was that one's answer."""
+    addresses = set()
+    for node in inventory.nodes.values():
+        if node.address in addresses:
+            node.facts = None
+        elif node.address is not None:
+            addresses.add(node.address)
+
+
+def pools(inventory: Inventory) -> list[str]:
+    """The pools that shall exist."""
+    declared = inventory.cluster("ceph_pools") or {"vms": {}}
+    return [name for name, options in declared.items() if options.get("state") != "absent"]
+
+
 def first_pool(inventory: Inventory) -> str:
     """The pool of the VMs' disks."""
-    return next(iter(inventory.cluster("ceph_pools") or {}), "vms")
+    return next(iter(pools(inventory)), "vms")
 
 
 def mac_address(text: str) -> str:
@@ -124,7 +157,7 @@ def check_names(inventory: Inventory, problems: Problems) -> None:
 def check_size(inventory: Inventory, problems: Problems) -> None:
     """How many nodes and monitors there are."""
     count = len(inventory.nodes)
-    if count < 3 and not inventory.cluster("preflight_allow_few_nodes"):
+    if count < 3 and not inventory.twice and not inventory.cluster("preflight_allow_few_nodes"):
         problems.add(
             "",
             f"The group nodes has {count} of the three nodes that a cluster needs to survive the loss of one; "
@@ -194,7 +227,7 @@ def check_vm(vm: Machine, inventory: Inventory, problems: Problems) -> None:
 
 def check_disks(vm: Machine, inventory: Inventory, problems: Problems) -> None:
     """The disks of a VM: each with a name of its own, a pool that there is, and something that says its size."""
-    pools, names = inventory.cluster("ceph_pools") or {"vms": {}}, set()
+    there, names = pools(inventory), set()
     for number, disk in enumerate(vm.get("vm_disks")):
         where, name = f"vm_disks[{number}]", disk.get("name") or f"disk{number}"
         if name in names or name == "seed":
@@ -203,8 +236,8 @@ def check_disks(vm: Machine, inventory: Inventory, problems: Problems) -> None:
         image = disk.get("image") or (vm.get("vm_image") if number == 0 else None)
         if not disk.get("size") and not image:
             problems.add(vm.name, f"{where}.size is missing; only a clone of an image takes its size from there.")
-        if disk.get("pool") and disk["pool"] not in pools:
-            problems.add(vm.name, f"{where}.pool: {disk['pool']} is not in ceph_pools; {nearest(disk['pool'], pools)}")
+        if disk.get("pool") and disk["pool"] not in there:
+            problems.add(vm.name, f"{where}.pool: {disk['pool']} is not in ceph_pools; {nearest(disk['pool'], there)}")
 
 
 def check(inventory: Inventory, problems: Problems, bad: set[str]) -> None:

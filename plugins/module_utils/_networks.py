@@ -239,6 +239,5 @@ def check(inventory: Inventory, problems: Problems) -> None:
 
 def unknown_network(inventory: Inventory, name: str) -> str:
     """What to do about a network that no node has."""
-    known = {bridge for node in inventory.nodes.values() for bridge in node.get("network_bridges")}
-    known |= {overlay for node in inventory.nodes.values() for overlay in node.get("network_overlays") or {}}
+    known = inventory.networks()
     return nearest(name, known) if known else "add it to network_bridges of the nodes."

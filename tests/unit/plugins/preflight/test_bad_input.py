@@ -268,6 +268,25 @@ CASES = {
         put(*WEB, "vm_disks", [{"size": "20GiB", "pool": "vm"}]),
         "web1: vm_disks[0].pool: vm is not in ceph_pools; did you mean vms?",
     ),
+    "a pool that is to go": (
+        both(
+            put("nodes", "ceph_pools", {"vms": {}, "old": {"state": "absent"}}),
+            put(*WEB, "vm_disks", [{"size": "20GiB", "pool": "old"}]),
+        ),
+        "web1: vm_disks[0].pool: old is not in ceph_pools; known are vms.",
+    ),
+    "a pool with images is to go": (
+        both(
+            put("nodes", "ceph_pools", {"vms": {"state": "absent"}}),
+            put("facts", "node1", "images", {"vms/web1.disk0": 20 * 1024**3}),
+        ),
+        "ceph_pools.vms: the pool is not empty (web1.disk0); remove its images first, or give force: true to destroy "
+        "them.",
+    ),
+    "the only pool is to go": (
+        put("nodes", "ceph_pools", {"vms": {"state": "absent"}}),
+        "ceph_pools has no pool for the disks of VMs; add one, such as vms: {}.",
+    ),
     "shrink": (
         put("facts", "node1", "images", {"vms/web1.disk0": 30 * 1024**3}),
         "web1: vm_disks[0].size: the disk is 30GiB and is not shrunk to 20GiB, which would cut off "
@@ -318,7 +337,10 @@ CASES = {
         "web1: it runs on node2, and vm_node is node1; stop it there first, then it moves.",
     ),
     # Disks of the nodes.
-    "mounted": (disk(mounts=["/srv"]), f"node2: {DISK2} is mounted on /srv; it can't be an OSD."),
+    "mounted": (
+        disk(mounts=["/srv"]),
+        f"node2: {DISK2} is mounted on /srv; unmount it, or take it out of ceph_osd_devices.",
+    ),
     "partitions": (
         disk(partitions=["nvme0n1p1"]),
         f"node2: {DISK2} has partitions (nvme0n1p1); name it in ceph_osd_wipe if that may be lost.",
@@ -410,6 +432,47 @@ def test_one_sentence(world: Any, case: str) -> None:
     sentences, plan = world.judge()
     assert sentences == [sentence]
     assert plan is None
+
+
+def test_two_names_for_one_node(world: Any) -> None:
+    world.hosts["node2"]["ansible_host"] = "192.0.2.11"
+    running = {"name": "web1", "uuid": OTHER, "memory": 2**31, "vcpus": 2, "active": True}
+    world.facts["node1"]["domains"] = [running]
+    world.facts["node2"] = world.facts["node1"]
+    sentences, _plan = world.judge()
+    assert sentences == ["node1 and node2 have the same address 192.0.2.11; give one of them another."]
+
+
+def test_a_node_that_is_a_vm_too_is_not_said_to_refuse_the_login(world: Any) -> None:
+    world.groups["vms"].append("node1")
+    world.answers["node1"] = {"msg": "debian@192.0.2.11: Permission denied (publickey,password)."}
+    sentences, _plan = world.judge()
+    assert sentences == ["node1: it is in the group nodes and in the group vms; take it out of one."]
+
+
+def test_a_node_that_is_written_twice_is_not_counted(world: Any, tmp_path: Path) -> None:
+    file = tmp_path / "hosts"
+    file.write_text("nodes:\n  hosts: {node1: {}, node1: {}, node3: {}}\n")
+    world.groups["nodes"] = ["node1", "node3"]
+    world.hosts["node1"]["inventory_file"] = str(file)
+    world.nodes["ceph_pools"] = {"vms": {"size": 2}}
+    (sentence,), _plan = world.judge()
+    assert "node1 is there twice" in sentence
+
+
+def test_nothing_is_concluded_from_silence(world: Any) -> None:
+    """Networks and images may be what only a node that does not answer knows."""
+    for node in world.groups["nodes"]:
+        world.answers[node] = {"msg": "Failed to connect to the host via ssh: No route to host"}
+    world.hosts["web1"]["vm_nics"] = [{"network": "lan"}, {"network": "made-by-hand"}]
+    world.hosts["db1"]["vm_image"] = "taken-out-of-the-inventory"
+    sentences, _plan = world.judge()
+    assert [sentence.partition(" ")[0] for sentence in sentences] == world.groups["nodes"]
+
+
+def test_a_pool_that_is_to_go_is_not_the_first(world: Any, plan: Callable[[], dict[str, Any]]) -> None:
+    world.nodes["ceph_pools"] = {"old": {"state": "absent"}, "vms": {}}
+    assert plan()["vm_pool"] == "vms"
 
 
 def test_all_errors_at_once(world: Any) -> None:
