@@ -165,6 +165,10 @@ def state(inventory: Path) -> dict[str, list[str]]:
     names = nodes(inventory)
     texts = {"cluster": lab(inventory, "ssh", names[0], CLUSTER)}
     texts |= {name: lab(inventory, "ssh", name, NODE) for name in names}
+    # A run that starts no VM does not wait for those that an earlier one has started.
+    shell(
+        "ansible", "vms", "-i", str(inventory), "-m", "ansible.builtin.wait_for_connection", "-a", "timeout=900 sleep=2"
+    )
     ping = shell("ansible", "vms", "-i", str(inventory), "-m", "ansible.builtin.ping")
     texts["vms"] = "\n".join(sorted(line.split(" => ")[0] for line in ping.splitlines() if " | " in line))
     again = [line for _, line in Run(inventory).end() if "changed=" in line]
