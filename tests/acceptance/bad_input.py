@@ -274,11 +274,11 @@ CASES = (
         "disk with partitions",
         rf"node2: {DISK} .*partition.*; name it in ceph_osd_wipe if that may be lost\.",
         damage=f"{NEEDED}; echo ,,L | sfdisk -q --no-reread {DISK}; partx -a {DISK}",
-        repair=f"partx -d {DISK}; wipefs -qa {DISK}",
+        repair=f"partx -d --nr 1 {DISK}; wipefs -qa {DISK}",
     ),
     Case(
         "disk of another Ceph cluster",
-        rf"node2: {DISK} holds osd\.\d+ of another Ceph cluster \(\S+\); name it in ceph_osd_wipe .*",
+        r"node2: /dev/\S+ holds osd\.\d+ of the cluster \S+, but no node has .*ceph_osd_wipe.*",
         damage=f"echo LABEL | base64 -d | dd of={DISK} conv=notrunc,fsync status=none",
         repair=f"dd if=/dev/zero of={DISK} bs=4096 count=1 conv=notrunc,fsync status=none",
     ),
@@ -315,7 +315,10 @@ CASES = (
     Case(
         "wrong root password",
         r"node\d \(\S+\) refuses the login as root: .*; check ansible_user, and the password \(-k\) or the key\.",
-        without("all.vars", "ansible_ssh_private_key_file"),
+        # Not over a connection that the case before this one left open.
+        all_of(
+            without("all.vars", "ansible_ssh_private_key_file"), put("all.vars", ansible_ssh_args="-o ControlPath=none")
+        ),
         arguments=("--connection-password-file", "PASSWORD"),
         damage="true",
         count=3,
