@@ -35,7 +35,7 @@ find /etc/ceph /etc/pki /etc/systemd/network /etc/libvirt/qemu /etc/sysctl.d /et
 dpkg-query -W -f '${binary:Package} ${Status}\n'
 systemctl list-units --failed --plain --no-legend
 systemctl list-units --state=running --type=service,socket --plain --no-legend | cut -d' ' -f1 |
-  grep -E '^(ceph|libvirt|virt|cairn|chrony|ssh|systemd-networkd)' | sort
+  grep -E '^(ceph|libvirt|virt|cairn|chrony|ssh|systemd-networkd)' | sed 's/ceph-osd@.*/ceph-osd/' | sort
 ss -ltnH | awk '{print $4}' | grep -E ':(16514|22|3300|6789)$' | sort -u
 stat -c '%n %U' /var/lib/ceph/crash/posted
 for d in $(virsh list --all --name | sort); do
