@@ -63,7 +63,7 @@ def test_what_is_not_empty_is_refused_until_it_is_named(found: dict[str, Any], m
 IN_USE = [
     pytest.param(device(mounts=["/", "/boot"], partitions=["sdb1"], busy=True), "is mounted on /, /boot", id="mounted"),
     pytest.param(device(holders=["md0"], busy=True), "is in use by md0", id="RAID"),
-    pytest.param(device(busy=True, signatures=["swap"]), "is in use; .* is undone[.]", id="swap"),
+    pytest.param(device(busy=True, signatures=["swap"]), "is in use; .* out of ceph_osd_devices[.]", id="swap"),
     pytest.param(device(label=label(OTHER), **LVM), "is in use by dm-0", id="foreign OSD on LVM"),
 ]
 
