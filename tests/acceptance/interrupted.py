@@ -99,7 +99,7 @@ class Run:
         self.process.wait()
         self.reader.join()
         if self.process.returncode:
-            raise Failure("\n".join(line for _, line in self.lines[-40:]) + "\nsite.yml failed.")
+            raise Failure("\n".join(line for _rest, line in self.lines[-40:]) + "\nsite.yml failed.")
         return self.lines
 
     def kill(self) -> None:
@@ -131,7 +131,7 @@ class Run:
             self.end()
             return "the run had ended"
         self.kill()
-        hit = [name for _, line in self.lines if (name := task_of(line))]
+        hit = [name for _rest, line in self.lines if (name := task_of(line))]
         return hit[-1] if hit else "(before the first task)"
 
 
@@ -171,7 +171,7 @@ def state(inventory: Path) -> dict[str, list[str]]:
     )
     ping = shell("ansible", "vms", "-i", str(inventory), "-m", "ansible.builtin.ping")
     texts["vms"] = "\n".join(sorted(line.split(" => ")[0] for line in ping.splitlines() if " | " in line))
-    again = [line for _, line in Run(inventory).end() if "changed=" in line]
+    again = [line for _rest, line in Run(inventory).end() if "changed=" in line]
     texts["changed by the next run"] = "\n".join(re.sub(r"ok=.*(changed=\d+).*", r"\1", line) for line in again)
     seen: dict[str, str] = {}
     pattern = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
