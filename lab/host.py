@@ -65,7 +65,7 @@ def require(*extra: str, commands: dict[str, str] | None = None) -> None:
     """Install the packages whose commands are missing here, and those named in ``extra`` that dpkg lacks."""
     if os.geteuid():
         raise LabError("the lab makes containers, bridges and loop devices; run it as root")
-    # The nodes and the guest image are made side by side, and apt waits for the lock of dpkg but not for that of its lists.
+    # Nodes and guest image are made side by side; apt waits for the lock of dpkg, yet not for that of its lists.
     with locked(CACHE / "apt.lock"):
         wanted = {pkg for cmd, pkg in (commands or PACKAGE_OF).items() if not shutil.which(cmd)}
         wanted |= {pkg for pkg in extra if not Path(f"/var/lib/dpkg/info/{pkg}.list").exists()}
