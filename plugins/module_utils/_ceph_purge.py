@@ -62,8 +62,10 @@ class CephPurge(Resource):
             else:
                 _block_device.erase(device)
         run("systemctl", "stop", "ceph.target", "ceph-crash.service", seconds=120)
+        # Not is_mount(): on an overlay a file has another device number than its directory.
+        mounted = {line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()}
         for directory in STATE.glob("*/*"):
-            if directory.is_mount():
+            if str(directory) in mounted:
                 run("umount", str(directory), seconds=60)
             shutil.rmtree(directory) if directory.is_dir() else directory.unlink()
         for file in CONFIGURATION.glob("ceph*"):
