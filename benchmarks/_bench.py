@@ -17,16 +17,23 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 INVENTORY = ROOT / os.environ.get("INVENTORY", "inventories/lab/hosts")
 OUTPUT = ROOT / "build/bench"
-# Where the nodes keep the interpreter that measures memory, and what it wrote.
+# Where the nodes keep the interpreter that measures modules, and what it wrote.
 MEASURE = "/var/tmp/cairn-bench-python"
-MEMORY_LOG = "/var/tmp/cairn-bench-memory"
+MODULE_LOG = "/var/tmp/cairn-bench-modules"
 
 Object = dict[str, Any]
+
+
+class Process(NamedTuple):
+    """What a module's process took: its peak memory in MiB, and its time from Python's start to its end."""
+
+    memory: float
+    seconds: float
 
 
 class Bench:
@@ -131,10 +138,10 @@ def seconds(task: Object, hosts: str = "nodes[0]", **variables: Any) -> float:
 
 
 def install_measure(hosts: str) -> None:
-    """Put the interpreter that measures memory on `hosts`, and begin with an empty log."""
+    """Put the interpreter that measures modules on `hosts`, and begin with an empty log."""
     interpreter = (ROOT / "benchmarks/files/measure.py").read_text()
     copy = {"ansible.builtin.copy": {"content": interpreter, "dest": MEASURE, "mode": "0755"}}
-    play([copy, {"ansible.builtin.file": {"path": MEMORY_LOG, "state": "absent"}}], hosts)
+    play([copy, {"ansible.builtin.file": {"path": MODULE_LOG, "state": "absent"}}], hosts)
 
 
 @contextmanager
@@ -146,20 +153,21 @@ def interpreter_inventory() -> Iterator[str]:
         yield file.name
 
 
-def peak_memory(task: Object, hosts: str = "nodes[0]", **variables: Any) -> dict[str, float]:
-    """The peak memory in MB of each module process of `task`, by module."""
+def process(module: str, task: Object, hosts: str = "nodes[0]", **variables: Any) -> Process:
+    """What the process of `module` took in `task`."""
     install_measure(hosts)
     measured = {**task, "vars": {"ansible_python_interpreter": MEASURE}}
-    read = {"ansible.builtin.slurp": {"src": MEMORY_LOG}}
-    gone = {"ansible.builtin.command": f"rm {MEMORY_LOG} {MEASURE}"}
+    read = {"ansible.builtin.slurp": {"src": MODULE_LOG}}
+    gone = {"ansible.builtin.command": f"rm {MODULE_LOG} {MEASURE}"}
     results = play([measured, read, gone], hosts, **variables)
-    return memory_by_module(results[1]["result"]["content"])
+    return processes(results[1]["result"]["content"])[module]
 
 
-def memory_by_module(content: str) -> dict[str, float]:
-    """The highest value of each module in a log of lines `module KiB`, as slurp returns it."""
-    peaks: dict[str, float] = {}
+def processes(content: str) -> dict[str, Process]:
+    """The highest values of each module in a log of lines `module KiB seconds`, as slurp returns it."""
+    found: dict[str, Process] = {}
     for line in base64.b64decode(content).decode().splitlines():
-        module, kibibytes = line.split()
-        peaks[module] = max(peaks.get(module, 0), int(kibibytes) / 1024)
-    return peaks
+        module, kibibytes, taken = line.split()
+        before = found.get(module, Process(0, 0))
+        found[module] = Process(max(before.memory, int(kibibytes) / 1024), max(before.seconds, float(taken)))
+    return found

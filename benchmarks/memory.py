@@ -5,7 +5,7 @@ Run on a converged lab. The modules' peaks with 1,000 domains and 500 images are
 
 from __future__ import annotations
 
-from _bench import MEMORY_LOG, Bench, ansible, install_measure, interpreter_inventory, memory_by_module, play
+from _bench import MODULE_LOG, Bench, ansible, install_measure, interpreter_inventory, play, processes
 
 
 def main() -> None:
@@ -14,14 +14,14 @@ def main() -> None:
     install_measure("nodes")
     with interpreter_inventory() as inventory:
         ansible("-i", inventory, "playbooks/site.yml")
-    results = play([{"ansible.builtin.slurp": {"src": MEMORY_LOG}}], "nodes")
+    results = play([{"ansible.builtin.slurp": {"src": MODULE_LOG}}], "nodes")
     peaks: dict[str, float] = {}
     for result in results:
-        for module, peak in memory_by_module(result["result"]["content"]).items():
-            peaks[module] = max(peaks.get(module, 0), peak)
+        for module, process in processes(result["result"]["content"]).items():
+            peaks[module] = max(peaks.get(module, 0), process.memory)
     for module, peak in sorted(peaks.items()):
         bench.add(f"peak memory of {module}", [peak], "MB", target="150 MB")
-    play([{"ansible.builtin.file": {"path": MEMORY_LOG, "state": "absent"}}], "nodes")
+    play([{"ansible.builtin.file": {"path": MODULE_LOG, "state": "absent"}}], "nodes")
     bench.finish()
 
 

@@ -12,8 +12,9 @@ import errno
 import importlib
 import itertools
 import time
+from contextlib import suppress
 
-from ansible_collections.cairn.hci.plugins.module_utils._ceph import CephResource, CommandError
+from ansible_collections.cairn.hci.plugins.module_utils._ceph import CephResource, CommandError, librados
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, ResourceError
 
 # What RBD keeps in a pool that has no image.
@@ -109,6 +110,19 @@ class CephPool(CephResource):
             consent = {"yes_i_really_mean_it": True} if current and current["application"] else {}
             enable = {"prefix": "osd pool application enable", "pool": name, "app": fields["application"]}
             self.cluster.command(enable | consent)
+            if fields["application"] == "rbd":
+                self.initialise(name)
+
+    def initialise(self, name: str) -> None:
+        """Do what `rbd pool init` does. Where it fails, the first image does it, and waits for it a second or two."""
+        try:
+            rbd = importlib.import_module("rbd")
+        except ImportError:
+            return
+        with suppress(rbd.Error, librados().Error):
+            self.cluster.rados.wait_for_latest_osdmap()
+            with self.cluster.ioctx(name) as ioctx:
+                rbd.RBD().pool_init(ioctx, True)
 
     def create(self, name: str, fields: Object) -> None:
         """Make a pool; what was given for its creation need not be set again."""

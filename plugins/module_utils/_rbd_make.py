@@ -28,6 +28,7 @@ class Maker:
         self.pools = pools
         self.rbd = pools.rbd
         self.api = pools.rbd.RBD()
+        self.defaults: dict[str, int | None] = {}
 
     def create(self, wanted: Object, changes: list[Change], source: Source | None) -> None:
         """Make an image: from a file, from a snapshot, or empty."""
@@ -53,8 +54,16 @@ class Maker:
     def creation(self, wanted: Object) -> Object:
         """The options that are fixed when an image is made."""
         features = wanted["features"]
-        mask = None if features is None else feature_mask(features)
+        mask = self.default_features(wanted["pool"]) if features is None else feature_mask(features)
         return {"features": mask, "data_pool": wanted.get("data_pool"), "old_format": False}
+
+    def default_features(self, pool: str) -> int | None:
+        """The features of a pool's new images, asked for once; where None, librbd asks the OSDs for every image."""
+        if pool not in self.defaults:
+            found = {option["name"]: option["value"] for option in self.api.config_list(self.pools[pool])}
+            text = found.get("rbd_default_features", "")
+            self.defaults[pool] = int(text) if text.isdecimal() else None
+        return self.defaults[pool]
 
     def import_file(self, wanted: Object, source: Source) -> None:
         """Write a file's content under a name for unfinished images, and rename the image when it is whole."""
