@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         problems = Problems()
         inventory = self.read(variables, problems)
-        plan = self.check(inventory, problems)
+        plan = self.check(inventory, problems, variables)
         if problems or plan is None:
             return result | {"failed": True, "msg": "\n".join([*problems.sentences(), "Nothing was changed."])}
         text = _plan_text.lines(plan)
@@ -71,14 +71,14 @@ class ActionModule(ActionBase):
         inventory.images = _controller.images(hosts, problems)
         return inventory
 
-    def check(self, inventory: Inventory, problems: Problems) -> Object | None:
+    def check(self, inventory: Inventory, problems: Problems, variables: dict[str, Any]) -> Object | None:
         """Check everything that what is known allows to check; return the plan when nothing is wrong."""
         bad = problems.hosts()
         _inventory.check(inventory, problems, bad)
         if not inventory.nodes:
             return None
         _node_checks.check(inventory, problems, bad)
-        self.examine(inventory, problems)
+        self.examine(inventory, problems, variables)
         if bad & inventory.nodes.keys():
             return None
         _networks.check(inventory, problems)
@@ -95,12 +95,22 @@ class ActionModule(ActionBase):
         placed = attempt(problems, "", _plan.placement, inventory, among, devices)
         return None if problems else _plan.build(inventory, ceph, devices, placed or {})
 
-    def examine(self, inventory: Inventory, problems: Problems) -> None:
-        """Look into those images of the controller that a disk is still to be made of."""
+    def examine(self, inventory: Inventory, problems: Problems, variables: dict[str, Any]) -> None:
+        """Look at those images that a disk is still to be made of: files here, URLs from a node."""
         there = _guests.known_images(inventory) or {}
         pool = _inventory.first_pool(inventory)
+        urls = {}
         for name in _guests.wanted_images(inventory):
             image = inventory.images[name]
             imported = image["sha256"] and f"{pool}/{base_name(name, image)}" in there
-            if image["path"] and not imported and not problems.mentions(f"vm_images.{name}"):
+            if imported or problems.mentions(f"vm_images.{name}"):
+                continue
+            if image["path"]:
                 attempt(problems, "", _controller.examine, name, image)
+            elif image["url"]:
+                urls[image["url"]] = name
+        if urls:
+            task = {"module_name": "cairn.hci.node_info", "module_args": {"urls": list(urls)}}
+            answer = self._execute_module(**task, task_vars=variables).get("node") or {}
+            for url, reason in answer.get("unreachable_urls", {}).items():
+                problems.add("", f"vm_images.{urls[url]}.url: a node can't fetch {url} ({reason}); correct it.")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cairn.hci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the sources of packages answer; asked only when something is to be installed.
+"""Whether the sources of packages and images answer; asked only when something is to be fetched.
 
 Private to the collection.
 """
@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import ProxyHandler, Request, build_opener, getproxies
+from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener, getproxies
 
 from ansible_collections.cairn.hci.plugins.module_utils._node import output, read_text
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
@@ -87,16 +87,20 @@ def problem(source: Source, proxy: dict[str, str]) -> str | None:
     if scheme not in ("http", "https"):
         return None
     opener = build_opener(ProxyHandler(proxy))
-    for candidate in (address, address.removesuffix("InRelease") + "Release"):
-        try:
-            opener.open(Request(candidate, method="HEAD"), timeout=TIMEOUT).close()
-        except HTTPError as error:
-            reason = f"{error.code} {error.reason}"
-        except (URLError, OSError, ValueError) as error:
-            return str(getattr(error, "reason", error))
-        else:
-            return None
-    return reason
+    return refusal(opener, Request(address, method="HEAD")) and refusal(
+        opener, Request(address.removesuffix("InRelease") + "Release", method="HEAD")
+    )
+
+
+def refusal(opener: OpenerDirector, request: Request) -> str | None:
+    """Why a server does not give what is asked for; None when it does."""
+    try:
+        opener.open(request, timeout=TIMEOUT).close()
+    except HTTPError as error:
+        return f"{error.code} {error.reason}"
+    except (URLError, OSError, ValueError) as error:
+        return str(getattr(error, "reason", error))
+    return None
 
 
 def unreachable(sources: list[Source]) -> list[Object]:
@@ -109,3 +113,10 @@ def unreachable(sources: list[Source]) -> list[Object]:
         for (uri, suite), reason in zip(sources, reasons, strict=True)
         if reason
     ]
+
+
+def unreachable_urls(urls: list[str]) -> dict[str, str]:
+    """Why each of `urls` can't be fetched, by URL; not all servers know HEAD, so the first byte is asked for."""
+    opener = build_opener()
+    asked = {url: refusal(opener, Request(url, headers={"Range": "bytes=0-0"})) for url in urls}
+    return {url: reason for url, reason in asked.items() if reason}

@@ -40,6 +40,11 @@ options:
     type: list
     elements: str
     default: []
+  urls:
+    description: Addresses that the server shall be able to fetch. Their first byte is asked for.
+    type: list
+    elements: str
+    default: []
   images:
     description: Whether to return the size of every RBD image, where the server can ask its Ceph cluster.
     type: bool
@@ -65,6 +70,7 @@ node:
     - C(domain_type) says how it can run guests, V(kvm) or V(qemu). C(vlan_filtering) is null where that can't be known.
     - C(osd_error) says why O(osd_devices) can't be right. C(images) is null unless asked for.
     - C(unreachable_sources) is empty unless packages are missing.
+    - C(unreachable_urls) says for each of O(urls) that can't be fetched why.
     - C(clock_offset) is the server's clock less the controller's in seconds. C(clock_error) tells how sure that is.
   returned: success
   type: dict
@@ -140,6 +146,7 @@ node:
     missing_packages: []
     packages_interrupted: false
     unreachable_sources: []
+    unreachable_urls: {}
     clock: 1763683200.25
     clock_offset: 0.002
     clock_error: 0.01
@@ -201,6 +208,7 @@ def facts(params: Object) -> Object:
         "images": _node_engines.images() if params["images"] else None,
         **_node_engines.libvirt(),
         **packages(params, system["release"]),
+        "unreachable_urls": _node_sources.unreachable_urls(params["urls"]),
     }
 
 
@@ -213,6 +221,7 @@ def main() -> None:
             "release_packages": {"type": "dict", "default": {}},
             "repositories": {"type": "list", "elements": "dict", "default": []},
             "osd_devices": {"type": "list", "elements": "str", "default": []},
+            "urls": {"type": "list", "elements": "str", "default": []},
             "images": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

@@ -256,6 +256,13 @@ CASES = {
         put("vms", "vm_images", {"debian-13": {"url": "https://images.invalid/d.qcow2"}}),
         "vm_images.debian-13: a url needs a checksum; write checksum: sha256:... from the page that offers the image.",
     ),
+    "URL that no node can fetch": (
+        put(
+            *("vms", "vm_images"),
+            {"debian-13": {"url": "https://images.invalid/d.qcow2", "checksum": f"sha256:{'0' * 64}"}},
+        ),
+        "vm_images.debian-13.url: a node can't fetch https://images.invalid/d.qcow2 (404 Not Found); correct it.",
+    ),
     "disk smaller than image": (
         put(*WEB, "vm_disks", [{"size": "512KiB"}]),
         "web1: vm_disks[0].size: 512KiB is less than the 1MiB of the image debian-13; write at least 1MiB.",

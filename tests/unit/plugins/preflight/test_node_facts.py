@@ -154,6 +154,12 @@ def test_sources(tmp_path: Path) -> None:
     assert _node_sources.release_file(("http://one", "./")) == "http://one/./InRelease"
 
 
+def test_an_unreachable_url() -> None:
+    assert _node_sources.unreachable_urls(["http://127.0.0.1:9/image"]) == {
+        "http://127.0.0.1:9/image": "[Errno 111] Connection refused"
+    }
+
+
 def test_an_unreachable_source() -> None:
     (found,) = _node_sources.unreachable([("http://127.0.0.1:9/debian", "trixie")])
     assert (found["uri"], found["suite"]) == ("http://127.0.0.1:9/debian", "trixie")
