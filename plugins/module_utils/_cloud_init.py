@@ -43,6 +43,8 @@ def user_data(vm: Machine, keys: list[str]) -> Object:
         "ssh_pwauth": False,
         "disable_root": user != "root",
         "users": [login],
+        # Else interfaces that come later stay without addresses, and some guests lose all where their slots change.
+        "updates": {"network": {"when": ["boot-new-instance", "boot"]}},
         "write_files": [{"path": "/etc/udev/rules.d/80-cairn-hotplug.rules", "content": HOTPLUG_RULE}],
     }
     merged: Object = merge(ours, vm.get("vm_user_data"))
