@@ -79,9 +79,13 @@ def _address(host: str, variables: dict[str, Any]) -> ipaddress.IPv4Address:
 
 
 def _nics(host: str, variables: dict[str, Any]) -> tuple[Nic, ...]:
-    """The first port of the first bridge is the management interface; every other port has its own segment."""
+    """The first port of the first bridge with addresses is the management interface; each other port has a segment.
+
+    The first by name: ansible-inventory sorts them.
+    """
     segments: dict[str, str] = {}
-    for bridge, options in (variables.get("network_bridges") or {}).items():
+    bridges = (variables.get("network_bridges") or {}).items()
+    for bridge, options in sorted(bridges, key=lambda entry: (entry[1] or {}).get("addresses") == []):
         for place, port in enumerate((options or {}).get("ports") or []):
             segments.setdefault(port, MANAGEMENT if not segments else f"{bridge}.{place}")
     if not segments:

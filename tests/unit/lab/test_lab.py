@@ -35,6 +35,12 @@ def test_every_further_port_has_a_segment_of_its_own() -> None:
     assert [nic.segment for nic in lab.nodes[0].nics] == ["mgmt", "lan.1", "dmz.0", "storage"]
 
 
+def test_a_bridge_without_addresses_is_not_the_management_network() -> None:
+    bridges = {"aux": {"ports": ["eno3"], "addresses": []}, "lan": {"ports": ["eno1"]}}
+    lab = plan.build(inventory(a={"ansible_host": "192.0.2.11", "network_bridges": bridges}), "x")
+    assert {nic.name: nic.segment for nic in lab.nodes[0].nics} == {"eno1": "mgmt", "eno3": "aux.0", "eno2": "storage"}
+
+
 def test_storage_may_share_the_management_nic() -> None:
     storage = {"interface": "eno1", "cidr": "10.10.0.0/24"}
     lab = plan.build(inventory(a={"ansible_host": "192.0.2.11", "network_storage": storage}), "x")
