@@ -187,7 +187,7 @@ EDITS = (
         "its disks to the trash",
         {f"{TINY}.vm_delete_disks": True},
         TRASH,
-        (r"tiny\.disk0",),
+        (r"\+ state: absent",),
         node={"rbd trash ls vms": r"tiny\.disk0"},
     ),
     Edit("nothing, again", {}),
