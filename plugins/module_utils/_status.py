@@ -107,7 +107,12 @@ def ceph_problems(ceph: Object) -> list[str]:
     """What is wrong with the storage."""
     problems = [] if ceph["health"] == "HEALTH_OK" else [f"Ceph says {ceph['health']}.", *ceph["checks"]]
     problems += [f"The monitor of {name} is out of quorum." for name in ceph["monitors"] if name not in ceph["quorum"]]
-    problems += [f"osd.{osd['id']} on {osd['host']} is down." for osd in ceph["osds"] if not osd["up"]]
+    problems += [
+        f"osd.{osd['id']} on {osd['host']} is down: see 'journalctl -u ceph-osd@{osd['id']}' there, or, if its disk is "
+        f"gone for good, 'ceph osd purge {osd['id']} --yes-i-really-mean-it'."
+        for osd in ceph["osds"]
+        if not osd["up"]
+    ]
     return problems
 
 

@@ -30,6 +30,9 @@ STATE = WAIT + (
     'print(sorted((o["up"], o["in"]) for o in json.load(sys.stdin)["osds"]))\''
 )
 GUESTS = "virsh list --name | sort | xargs"
+PURGE = (
+    "for i in $(ceph osd ls-tree {0}); do ceph osd purge $i --yes-i-really-mean-it; done"  # Refuses those that are up.
+)
 FSID = "timeout 20 ceph fsid 2>/dev/null; grep -h fsid /etc/ceph/ceph.conf 2>/dev/null"
 
 
@@ -54,7 +57,12 @@ CASES = (
         before=(("reinstall", "{0}", "--keep-disks"),),
         arguments=("--limit", "{0}"),
     ),
-    Case("the first node reinstalled, its disks new", before=(("reinstall", "{0}"),)),
+    Case(
+        "the first node reinstalled, its disks new",
+        before=(("reinstall", "{0}"),),
+        after=(("ssh", "{1}", PURGE),),
+        says=r"osd\.\d+ on {0} is down: .*purge",
+    ),
     Case(
         "the first node reinstalled, the others cut off",
         before=(("cut", "{1}"), ("cut", "{2}"), ("reinstall", "{0}", "--keep-disks")),

@@ -63,7 +63,13 @@ def test_no_monitor_answers() -> None:
         ({}, []),
         ({"health": "HEALTH_WARN", "checks": ["X: y"]}, ["Ceph says HEALTH_WARN.", "X: y"]),
         ({"quorum": ["node1"]}, ["The monitor of node2 is out of quorum."]),
-        ({"osds": [{"id": 3, "host": "node2", "up": False}]}, ["osd.3 on node2 is down."]),
+        (
+            {"osds": [{"id": 3, "host": "node2", "up": False}]},
+            [
+                "osd.3 on node2 is down: see 'journalctl -u ceph-osd@3' there, or, if its disk is gone for good, "
+                "'ceph osd purge 3 --yes-i-really-mean-it'."
+            ],
+        ),
     ],
 )
 def test_ceph_problems(changes: dict[str, Any], sentences: list[str]) -> None:
