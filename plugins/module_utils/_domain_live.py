@@ -125,7 +125,7 @@ class Guest:
 
     def change(self, changes: list[Change], live: Object) -> None:
         """Carry out in the running domain what it can take; its configuration has been changed already."""
-        touched: dict[tuple[str, str], set[str]] = {}
+        touched: dict[tuple[str, str], None] = {}
         verbs: dict[str, Callable[[str, str, Change], None]] = {
             "plug": self.plug,
             "unplug": self.unplug,
@@ -142,10 +142,10 @@ class Guest:
                 elif change.action in verbs:
                     verbs[change.action](kind, name, change)
                 elif field in LIVE_FIELDS[kind]:
-                    touched.setdefault((kind, name), set()).add(field)
-        for (kind, name), fields in touched.items():
+                    touched[kind, name] = None
+        for kind, name in touched:
             with explained(f"domain {self.name}: {kind}.{name} of the running domain"):
-                self.limits(name) if kind == "disks" else self.move(name, fields)
+                self.limits(name) if kind == "disks" else self.move(name)
 
     def scalar(self, field: str, value: Any, live: Object) -> None:
         """An option that is one value."""
@@ -247,16 +247,11 @@ class Guest:
             target = disk_to_dict(element)["target"]
             self.domain.setBlockIoTune(target, limits, self.libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
-    def move(self, name: str, fields: set[str]) -> None:
-        """Bridge, network and link of a NIC. Libvirt can't change the VLAN on a bridge, so then it is replugged."""
+    def move(self, name: str) -> None:
+        """Bridge, network, VLAN and link of a NIC."""
         element = self.running("nics", name)
         if element is None:
             return
-        wanted = self.configured("nics", name)
-        item = nic_to_dict(wanted, 0)
-        if "vlan" in fields:
-            self.release("nics", name, "mac", nic_to_dict(element, 0)["mac"])
-            self.plug("nics", name, Change("", None, item))
-            return
+        item = nic_to_dict(self.configured("nics", name), 0)
         put_place(element, item)
         self.domain.updateDeviceFlags(ET.tostring(element, "unicode"), self.libvirt.VIR_DOMAIN_AFFECT_LIVE)

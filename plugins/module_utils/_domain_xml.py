@@ -344,6 +344,10 @@ def put_place(nic: ET.Element, item: Object) -> None:
         child(nic, "source", **{kind: item[kind]})
     if "link" in item:
         put_attribute(nic, "link", "state", "" if item["link"] else "down")
+    if "vlan" in item:
+        drop(nic, "vlan")
+        if item["vlan"]:
+            child(child(nic, "vlan"), "tag", id=str(item["vlan"]))
 
 
 def put_nic(nic: ET.Element, item: Object) -> None:
@@ -351,10 +355,6 @@ def put_nic(nic: ET.Element, item: Object) -> None:
     child(nic, "alias", name=NIC_ALIAS + item["name"])
     child(nic, "mac", address=item["mac"])
     put_place(nic, item)
-    if "vlan" in item:
-        drop(nic, "vlan")
-        if item["vlan"]:
-            child(child(nic, "vlan"), "tag", id=str(item["vlan"]))
     if "mtu" in item:
         put_attribute(nic, "mtu", "size", item["mtu"])
     if "model" in item:

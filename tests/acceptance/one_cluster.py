@@ -23,9 +23,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 LAB = (sys.executable, str(ROOT / "lab/lab.py"))
 # A node that joined: quorum, OSDs, health and guests are as before.
-WAIT = "for i in $(seq 90); do ceph health 2>/dev/null | grep -q HEALTH_OK && break; sleep 2; done; "
-STATE = WAIT + (
-    "ceph fsid; ceph health detail; ceph quorum_status -f json | python3 -c 'import json, sys\n"
+# Ceph warns of slow heartbeats for a quarter of an hour after they were slow.
+HEALTH = (
+    "ceph health -f json 2>/dev/null | python3 -c 'import json, sys\n"
+    'print([c for c in json.load(sys.stdin)["checks"] if "SLOW_PING" not in c])\''
+)
+STATE = f"for i in $(seq 90); do {HEALTH} | grep -q '\\[]' && break; sleep 2; done; ceph fsid; {HEALTH}\n" + (
+    "ceph quorum_status -f json | python3 -c 'import json, sys\n"
     "print(sorted(json.load(sys.stdin)[\"quorum_names\"]))'; ceph osd dump -f json | python3 -c 'import json, sys\n"
     'print(sorted((o["up"], o["in"]) for o in json.load(sys.stdin)["osds"]))\''
 )
@@ -64,28 +68,28 @@ CASES = (
         says=r"osd\.\d+ on {0} is down: .*purge",
     ),
     Case(
-        "the first node reinstalled, the others cut off",
-        before=(("cut", "{1}"), ("cut", "{2}"), ("reinstall", "{0}", "--keep-disks")),
-        after=(("join", "{1}"), ("join", "{2}")),
-        says=r"{1} (is down|can't be reached|does not answer)",
-    ),
-    Case(
-        "the first node reinstalled, the others without storage network",
-        before=(
-            ("cut", "{1}", "--network", "storage"),
-            ("cut", "{2}", "--network", "storage"),
-            ("reinstall", "{0}", "--keep-disks"),
-        ),
-        after=(("join", "{1}"), ("join", "{2}")),
-        says="quorum",
-    ),
-    Case(
         "the first node reinstalled, the other monitors stopped",
         before=(
             ("ssh", "{1}", "systemctl stop ceph-mon.target"),
             ("ssh", "{2}", "systemctl stop ceph-mon.target"),
             ("reinstall", "{0}", "--keep-disks"),
         ),
+    ),
+    Case(
+        "the first node reinstalled, the others cut off",
+        before=(("reinstall", "{0}", "--keep-disks"), ("cut", "{1}"), ("cut", "{2}")),
+        after=(("join", "{1}"), ("join", "{2}")),
+        says=r"{1} (is down|can't be reached|does not answer)",
+    ),
+    Case(
+        "the first node reinstalled, the others without storage network",
+        before=(
+            ("reinstall", "{0}", "--keep-disks"),
+            ("cut", "{1}", "--network", "storage"),
+            ("cut", "{2}", "--network", "storage"),
+        ),
+        after=(("join", "{1}"), ("join", "{2}")),
+        says="gave no answer within",
     ),
 )
 
