@@ -113,4 +113,5 @@ class ActionModule(ActionBase):
             task = {"module_name": "cairn.hci.node_info", "module_args": {"urls": list(urls)}}
             answer = self._execute_module(**task, task_vars=variables).get("node") or {}
             for url, reason in answer.get("unreachable_urls", {}).items():
-                problems.add("", f"vm_images.{urls[url]}.url: a node can't fetch {url} ({reason}); correct it.")
+                who = variables["inventory_hostname"]
+                problems.add("", f"vm_images.{urls[url]}.url: {who} can't fetch {url} ({reason}); correct it.")

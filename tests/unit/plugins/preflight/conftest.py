@@ -156,7 +156,7 @@ class World:
         }
         problems = Problems()
         inventory = plugin.read(self.variables(), problems)
-        plan = plugin.check(inventory, problems, {})
+        plan = plugin.check(inventory, problems, {"inventory_hostname": "node1"})
         return problems.sentences(), plan
 
 

@@ -261,7 +261,7 @@ CASES = {
             *("vms", "vm_images"),
             {"debian-13": {"url": "https://images.invalid/d.qcow2", "checksum": f"sha256:{'0' * 64}"}},
         ),
-        "vm_images.debian-13.url: a node can't fetch https://images.invalid/d.qcow2 (404 Not Found); correct it.",
+        "vm_images.debian-13.url: node1 can't fetch https://images.invalid/d.qcow2 (404 Not Found); correct it.",
     ),
     "disk smaller than image": (
         put(*WEB, "vm_disks", [{"size": "512KiB"}]),
