@@ -45,6 +45,18 @@ options:
     type: list
     elements: str
     default: []
+  bmc:
+    description:
+      - The BMC of another server. Whether it answers and takes the password is returned in C(ha.bmc).
+      - Ask a server for that of another one, as many BMCs can't be reached from their own server.
+    type: dict
+    suboptions:
+      name: {description: The server that the BMC belongs to., type: str, required: true}
+      type: {description: What it speaks., type: str, choices: [ipmi, redfish], default: ipmi}
+      address: {description: Its address., type: str, required: true}
+      port: {description: "Its port. The default is 623 for IPMI, 443 for Redfish.", type: int}
+      user: {description: Who logs in., type: str, required: true}
+      password: {description: With which password., type: str, required: true}
   images:
     description: Whether to return the size of every RBD image, where the server can ask its Ceph cluster.
     type: bool
@@ -143,6 +155,11 @@ node:
     libvirt_error: null
     domains:
       - {name: web1, uuid: 6b4e1c1e-3b0c-5d3e-8a43-111111111111, memory: 2147483648, vcpus: 2, active: true}
+    ha:
+      nodes: {node1: 1, node2: 2, node3: 3}
+      running: true
+      watchdog: /dev/watchdog0
+      bmc: {name: node2, error: null}
     missing_packages: []
     packages_interrupted: false
     unreachable_sources: []
@@ -157,14 +174,25 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cairn.hci.plugins.module_utils import (
     _block_device,
+    _bmc,
     _ceph_node,
     _node,
     _node_disks,
     _node_engines,
+    _node_ha,
     _node_network,
     _node_sources,
 )
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
+
+BMC: Object = {
+    "name": {"type": "str", "required": True},
+    "type": {"type": "str", "choices": ["ipmi", "redfish"], "default": "ipmi"},
+    "address": {"type": "str", "required": True},
+    "port": {"type": "int"},
+    "user": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+}
 
 
 def packages(params: Object, release: str) -> Object:
@@ -207,9 +235,19 @@ def facts(params: Object) -> Object:
         **osd_devices(params["osd_devices"]),
         "images": _node_engines.images() if params["images"] else None,
         **_node_engines.libvirt(),
+        "ha": ha(params["bmc"]),
         **packages(params, system["release"]),
         "unreachable_urls": _node_sources.unreachable_urls(params["urls"]),
     }
+
+
+def ha(bmc: Object | None) -> Object:
+    """High availability: what is there, and what is wrong with the BMC of another node."""
+    report = _node_ha.report()
+    if bmc is None:
+        return report | {"bmc": None}
+    port = bmc["port"] or {"ipmi": 623, "redfish": 443}[bmc["type"]]
+    return report | {"bmc": {"name": bmc["name"], "error": _bmc.check(bmc | {"port": port})}}
 
 
 def main() -> None:
@@ -222,6 +260,7 @@ def main() -> None:
             "repositories": {"type": "list", "elements": "dict", "default": []},
             "osd_devices": {"type": "list", "elements": "str", "default": []},
             "urls": {"type": "list", "elements": "str", "default": []},
+            "bmc": {"type": "dict", "options": BMC},
             "images": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

@@ -1,0 +1,40 @@
+# Copyright (c) 2026 The cairn.hci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a node already has of corosync, and with what it could be fenced.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ansible_collections.cairn.hci.plugins.module_utils._node import read_text
+from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
+
+ROOT = Path("/")
+# Debian's package installs a configuration of this name.
+DEBIAN = "debian"
+
+
+def corosync(text: str) -> dict[str, int]:
+    """The nodes of a corosync.conf and their ids; none in the one that Debian's package brings."""
+    if re.search(rf"^\s*cluster_name:\s*{DEBIAN}\s*$", text, re.MULTILINE):
+        return {}
+    blocks = re.findall(r"^\s*node\s*\{([^}]*)\}", text, re.MULTILINE)
+    pairs = [dict(re.findall(r"^\s*(\w+):\s*(\S+)", block, re.MULTILINE)) for block in blocks]
+    return {pair["name"]: int(pair["nodeid"]) for pair in pairs if {"name", "nodeid"} <= pair.keys()}
+
+
+def report(root: Path = ROOT) -> Object:
+    """The ids that nodes have, whether corosync runs here, and the watchdog."""
+    text = read_text(root / "etc/corosync/corosync.conf")
+    process = read_text(root / "run/corosync.pid").strip()
+    watchdogs = sorted(str(path) for path in root.glob("dev/watchdog[0-9]*"))
+    return {
+        "nodes": corosync(text),
+        "running": bool(process) and (root / "proc" / process).exists(),
+        "watchdog": watchdogs[0] if watchdogs else None,
+    }
