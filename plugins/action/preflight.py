@@ -86,14 +86,18 @@ class ActionModule(ActionBase):
         if bad & inventory.nodes.keys():
             return None
         among = _guests.check(inventory, _guests.Networks(inventory), problems, bad)
-        if not all(node.facts for node in inventory.nodes.values()):
-            return None
+        return self.plan(inventory, among, problems) if inventory.answered() else None
+
+    def plan(self, inventory: Inventory, among: dict[str, frozenset[str]], problems: Problems) -> Object | None:
+        """The plan, when all nodes answered and nothing is wrong; `among` has the nodes that can run each VM."""
         ceph = attempt(problems, "", _plan.cluster, inventory, str(uuid.uuid4()))
         if ceph is None:
             return None
         devices = _plan.osds(inventory, ceph["fsid"], problems)
-        placed = attempt(problems, "", _plan.placement, inventory, among, devices)
-        return None if problems else _plan.build(inventory, ceph, devices, placed or {})
+        where = attempt(problems, "", _plan.placement, inventory, among, devices)
+        if where is None or problems:
+            return None
+        return attempt(problems, "", _plan.build, inventory, ceph, devices, where, among)
 
     def examine(self, inventory: Inventory, problems: Problems, variables: dict[str, Any]) -> None:
         """Look at those images that a disk is still to be made of: files here, URLs from a node."""

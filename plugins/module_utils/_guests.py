@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from ansible_collections.cairn.hci.plugins.module_utils import _addresses, _cloud_init
 from ansible_collections.cairn.hci.plugins.module_utils._domain_options import derive_mac
+from ansible_collections.cairn.hci.plugins.module_utils._ha_plan import protected
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import (
     Inventory,
     Machine,
@@ -102,7 +103,8 @@ def _address(text: str, seen: Guests, where: str, network: str) -> _addresses.In
 
 def able(vm: Machine, inventory: Inventory, problems: Problems) -> frozenset[str]:
     """The nodes that have all networks of a VM; none when something is wrong with that."""
-    nodes = set(inventory.nodes)
+    chosen = set(vm.get("vm_nodes")) if protected(vm, inventory) else set()
+    nodes = set(inventory.nodes) & chosen or set(inventory.nodes)
     wrong = False
     for number, nic in enumerate(vm.get("vm_nics")):
         try:
@@ -252,14 +254,14 @@ def check_home(vm: Machine, there: dict[str, Object]) -> Iterator[str]:
         yield f"it runs on {running[0]}, and vm_node is {vm.get('vm_node')}; stop it there first, then it moves."
 
 
-def guest(vm: Machine, there: dict[str, Object], nodes: frozenset[str]) -> Guest:
-    """What the placement has to know of a VM."""
+def guest(vm: Machine, there: dict[str, Object], nodes: frozenset[str], bound: bool = True) -> Guest:
+    """What the placement has to know of a VM. One that is not `bound` to its node can be moved while it runs."""
     running = [node for node, domain in there.items() if domain["active"]]
     home = next(iter(running or there), None)
     memory, vcpus, node = parse_size(vm.get("vm_memory")), vm.get("vm_vcpus"), vm.get("vm_node")
     now = there.get(home) if home else None
     settled = bool(now and node in (None, home) and now["memory"] >= memory and now["vcpus"] >= vcpus)
-    return Guest(vm.name, memory, vcpus, node, home, nodes, settled)
+    return Guest(vm.name, memory, vcpus, node, home if bound or settled else None, nodes, settled)
 
 
 def check(inventory: Inventory, networks: Networks, problems: Problems, bad: set[str]) -> dict[str, frozenset[str]]:

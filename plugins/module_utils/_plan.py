@@ -9,11 +9,18 @@ Private to the collection.
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 
-from ansible_collections.cairn.hci.plugins.module_utils import _ceph_cluster, _ceph_devices, _guests, _networks
+from ansible_collections.cairn.hci.plugins.module_utils import (
+    _ceph_cluster,
+    _ceph_devices,
+    _guests,
+    _ha_plan,
+    _networks,
+)
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, first_pool, monitors
 from ansible_collections.cairn.hci.plugins.module_utils._node_checks import capacity
-from ansible_collections.cairn.hci.plugins.module_utils._placement import place
+from ansible_collections.cairn.hci.plugins.module_utils._placement import Guest, Host, place
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
 from ansible_collections.cairn.hci.plugins.module_utils._schema import Problems
 from ansible_collections.cairn.hci.plugins.module_utils._vm_plan import VmPlan
@@ -73,15 +80,33 @@ def _check_pools(inventory: Inventory, devices: dict[str, list[Object]], problem
             )
 
 
-def placement(
-    inventory: Inventory, among: dict[str, frozenset[str]], devices: dict[str, list[Object]]
-) -> dict[str, str]:
-    """The node of each VM that shall exist."""
+@dataclass(frozen=True)
+class Placement:
+    """The node of each VM that has one of its own, the other VMs, and what the nodes have left for those."""
+
+    placed: dict[str, str]
+    guests: list[Guest]
+    hosts: list[Host]
+
+
+def placement(inventory: Inventory, among: dict[str, frozenset[str]], devices: dict[str, list[Object]]) -> Placement:
+    """Where the VMs that shall exist are. Raise ResourceError when there is not room for all."""
     declared, homes = set(inventory.vms), _guests.homes(inventory)
+    free = {name for name in among if _ha_plan.protected(inventory.vms[name], inventory)}
+    guests = [_guests.guest(inventory.vms[name], homes[name], nodes, name not in free) for name, nodes in among.items()]
     hosts = [
         capacity(node, node.facts, len(devices[node.name]), declared) for node in inventory.nodes.values() if node.facts
     ]
-    return place(hosts, [_guests.guest(inventory.vms[name], homes[name], nodes) for name, nodes in among.items()])
+    placed = place(hosts, guests)
+    left = {host.name: host for host in hosts}
+    for guest in guests:
+        if guest.name not in free:
+            left[placed[guest.name]].take(guest)
+    return Placement(
+        {name: node for name, node in placed.items() if name not in free},
+        [guest for guest in guests if guest.name in free],
+        hosts,
+    )
 
 
 def node_plans(inventory: Inventory, devices: dict[str, list[Object]]) -> dict[str, Object]:
@@ -104,10 +129,22 @@ def node_plans(inventory: Inventory, devices: dict[str, list[Object]]) -> dict[s
     return plans
 
 
-def build(inventory: Inventory, ceph: Object, devices: dict[str, list[Object]], placed: dict[str, str]) -> Object:
+def availability(inventory: Inventory, nodes: dict[str, Object], where: Placement) -> Object | None:
+    """The plan of high availability. Raise ResourceError for Corosync ids that can't be."""
+    addresses = {name: [node["storage_ip"], node["address"]] for name, node in nodes.items()}
+    return _ha_plan.plan(inventory, addresses, where.hosts, len(where.guests))
+
+
+def build(
+    inventory: Inventory,
+    ceph: Object,
+    devices: dict[str, list[Object]],
+    where: Placement,
+    among: dict[str, frozenset[str]],
+) -> Object:
     """The plan."""
     nodes = node_plans(inventory, devices)
-    vms = VmPlan(inventory, placed)
+    vms = VmPlan(inventory, where.placed, among)
     return {
         "fsid": ceph["fsid"],
         "secret_uuid": str(uuid.uuid5(uuid.UUID(ceph["fsid"]), "client.libvirt")),
@@ -120,5 +157,6 @@ def build(inventory: Inventory, ceph: Object, devices: dict[str, list[Object]], 
             for name, node in nodes.items()
         ],
         "vm_pool": first_pool(inventory),
+        "ha": availability(inventory, nodes, where),
         **vms.parts(),
     }

@@ -29,9 +29,14 @@ def fate(vm: Object) -> str:
         return "removed" if there else "absent"
     if not there:
         return "new"
-    if vm["node"] not in there:
+    if vm["node"] not in there and not vm["ha"]:
         return f"moves from {', '.join(there)}"
     return f"changes {', '.join(vm['changes'])}" if vm["changes"] else "there"
+
+
+def home(vm: Object) -> str:
+    """The node of a VM; of one whose node the cluster chooses, that where it is now."""
+    return vm["node"] or (", ".join(vm["defined_on"]) if vm["ha"] else "") or "-"
 
 
 def lines(plan: Object) -> list[str]:
@@ -55,7 +60,7 @@ def lines(plan: Object) -> list[str]:
         ],
     )
     rows = [
-        (name, vm["node"] or "-", fate(vm), vm["vcpus"], vm["memory"], vm["address"] or "-")
+        (name, home(vm), fate(vm), vm["vcpus"], vm["memory"], vm["address"] or "-")
         for name, vm in plan["vms"].items()
         if len(plan["vms"]) <= MANY or fate(vm) not in ("there", "absent")
     ]

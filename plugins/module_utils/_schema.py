@@ -40,6 +40,13 @@ LIMITS: dict[str, tuple[float, float]] = {
     "vni": (1, 2**24 - 1),
     "libvirt_cpu_overcommit": (0.1, 1000),
     "network_rollback_timeout": (20, 3600),
+    "ha_watchdog_timeout": (2, 300),
+    "ha_token": (300, 60000),
+    "ha_members_max": (3, 32),
+    "ha_migrations": (1, 100),
+    "ha_node_id": (1, 2**31 - 1),
+    "port": (1, 65535),
+    "vm_priority": (-99999, 99999),
 }
 ALIKE = 0.6  # of two names, by difflib's measure
 SLIP = 0.88
@@ -124,6 +131,11 @@ def _scalar(spec: Object, value: Any) -> Any:
     return convert(value)
 
 
+def secret(spec: Object) -> bool:
+    """Whether an option, or one within it, must not be shown."""
+    return bool(spec.get("no_log") or any(inner.get("no_log") for inner in (spec.get("options") or {}).values()))
+
+
 def check_value(name: str, path: str, spec: Object, value: Any, report: Report) -> Any:
     """Return `value` in the type of its option, with the defaults of what is in it."""
     if value is None:
@@ -131,7 +143,8 @@ def check_value(name: str, path: str, spec: Object, value: Any, report: Report) 
     try:
         value = _scalar(spec, value)
     except (TypeError, ValueError):
-        report(f"{path} is {value!r}, which is not {NAMES.get(spec['type'], spec['type'])}.")
+        shown = "" if secret(spec) else f" {value!r}, which is"
+        report(f"{path} is{shown} not {NAMES.get(spec['type'], spec['type'])}.")
         return spec.get("default")
     if spec.get("choices") and value not in spec["choices"]:
         report(f"{path} is {value!r}; choose one of {', '.join(map(str, spec['choices']))}.")
@@ -191,8 +204,6 @@ class Schema:
     def remedy(self, name: str) -> str:
         """What to do about an unknown variable: the nearest with its prefix."""
         prefix = name.partition("_")[0] + "_"
-        if prefix == "ha_":
-            return "high availability is not part of this version, remove it."
         return nearest(name, [option for option in self.options if option.startswith(prefix)] or self.options)
 
     def meant(self, name: str) -> str | None:

@@ -75,7 +75,7 @@ def vm_rows(nodes: Mapping[str, Object | None], wanted: Mapping[str, str]) -> li
             state = "running" if domain["active"] else "stopped"
             login = wanted.get(domain["name"], "-")
             rows.append((domain["name"], node, state, domain["vcpus"], human(domain["memory"]), login))
-    missing = "not defined" if all(nodes.values()) else "UNKNOWN"
+    missing = "not running" if all(nodes.values()) else "UNKNOWN"
     rows += [(name, "-", missing, "-", "-", "-") for name in wanted if name not in found]
     return sorted(rows, key=lambda row: str(row[0]))
 
@@ -125,6 +125,9 @@ def vm_problems(vms: Mapping[str, Object], domains: Mapping[str, list[Object]]) 
             places.setdefault(domain["name"], {})[node] = domain
     for name, vm in vms.items():
         there = places.get(name, {})
+        if vm.get("ha"):
+            problems += protected_problems(name, vm, {node: domain["power"] for node, domain in there.items()}, domains)
+            continue
         if others := sorted(set(there) - ({vm["node"]} if vm["state"] == "present" else set())):
             problems.append(f"{name} is defined on {', '.join(others)} where it shall not be.")
         if vm["state"] == "absent" or vm["node"] not in domains:
@@ -132,4 +135,22 @@ def vm_problems(vms: Mapping[str, Object], domains: Mapping[str, list[Object]]) 
         power = there.get(vm["node"], {}).get("power", "not defined")
         if vm["power"] not in (None, power):
             problems.append(f"{name} is {power} on {vm['node']}; it shall be {vm['power']}.")
+    return problems
+
+
+def protected_problems(name: str, vm: Object, powers: Mapping[str, str], asked: Iterable[str]) -> list[str]:
+    """What is wrong with a VM whose node the cluster chooses: `powers` has its state by node, `asked` who told."""
+    running = sorted(node for node, power in powers.items() if power != "stopped")
+    left = sorted(powers.keys() - running)
+    problems = [f"{name} is defined on {', '.join(left)} where it shall not be."] if left else []
+    if vm["state"] == "absent":
+        return problems + ([f"{name} runs on {', '.join(running)}; it shall not exist."] if running else [])
+    if len(running) > 1:
+        return [*problems, f"{name} runs on {', '.join(running)} at once; stop it on all but one of them."]
+    if running and running[0] not in vm["nodes"]:
+        problems.append(f"{name} runs on {running[0]}; it may only on {', '.join(vm['nodes'])}.")
+    power = powers[running[0]] if running else "stopped"
+    known = running or set(vm["nodes"]) <= set(asked)
+    if known and vm["power"] not in (None, power):
+        problems.append(f"{name} is {power}{f' on {running[0]}' if running else ''}; it shall be {vm['power']}.")
     return problems

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.cairn.hci.plugins.module_utils import _cloud_init, _guests
+from ansible_collections.cairn.hci.plugins.module_utils._ha_plan import protected
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, first_pool
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 from ansible_collections.cairn.hci.plugins.module_utils._units import parse_size
@@ -36,17 +37,18 @@ def base_name(name: str, image: Object) -> str:
 class VmPlan:
     """The parts of the plan that concern VMs."""
 
-    def __init__(self, inventory: Inventory, placed: dict[str, str]) -> None:
-        """Begin from the inventory and the node of each VM."""
+    def __init__(self, inventory: Inventory, placed: dict[str, str], among: dict[str, frozenset[str]]) -> None:
+        """Begin from the inventory, the node of each VM that has one of its own, and the nodes that can run each."""
         self.inventory = inventory
         self.placed = placed
+        self.among = among
         self.networks = _guests.Networks(inventory)
         self.homes = _guests.homes(inventory)
         self.pool = first_pool(inventory)
 
     def parts(self) -> Object:
         """All of them."""
-        present = [vm for vm in self.inventory.present() if vm.name in self.placed]
+        present = [vm for vm in self.inventory.present() if vm.name in self.among]
         absent = [vm for vm in self.inventory.vms.values() if vm.get("vm_state") == "absent"]
         return {
             "images": self.images(),
@@ -54,6 +56,7 @@ class VmPlan:
             "disks": [disk for vm in present for disk in self.disks(vm)],
             "seeds": [self.seed(vm) for vm in present if vm.get("vm_image")],
             "domains": self.domains(present, absent),
+            **self.protected(present, absent),
             "disks_absent": [disk for vm in absent if vm.get("vm_delete_disks") for disk in self.lost_disks(vm)],
             "seeds_absent": [self.lost_seed(vm) for vm in absent if vm.get("vm_image")],
             "vms": {vm.name: self.summary(vm) for vm in (*present, *absent)},
@@ -122,15 +125,45 @@ class VmPlan:
         return {"name": f"{vm.name}.{SEED}", "pool": self.pool, "state": "absent"}
 
     def domains(self, present: list[Machine], absent: list[Machine]) -> dict[str, list[Object]]:
-        """The domains of each node; a VM is taken away wherever else it is defined."""
+        """The domains of each node; a VM is taken away wherever else it is defined.
+
+        Of a VM that the cluster looks after, only what was left behind: it runs without a definition on any node.
+        """
         found: dict[str, list[Object]] = {name: [] for name in self.inventory.nodes}
         for vm in present:
-            found[self.placed[vm.name]].append(self.domain(vm))
+            if vm.name in self.placed:
+                found[self.placed[vm.name]].append(self.domain(vm))
         for vm in (*present, *absent):
-            for node in self.homes[vm.name]:
-                if node != self.placed.get(vm.name):
+            for node, domain in self.homes[vm.name].items():
+                running = domain["active"] and protected(vm, self.inventory)
+                if node != self.placed.get(vm.name) and not running:
                     found[node].append(self.lost_domain(vm))
         return found
+
+    def protected(self, present: list[Machine], absent: list[Machine]) -> Object:
+        """The VMs whose node the cluster chooses, and the names of those that it shall not or no longer look after."""
+        ours = [vm for vm in present if protected(vm, self.inventory)]
+        gone = [vm for vm in absent if protected(vm, self.inventory)]
+        return {
+            "ha_vms": [*(self.spec(vm) for vm in ours), *(self.lost_domain(vm) for vm in gone)],
+            "ha_released": [vm.name for vm in (*present, *absent) if not protected(vm, self.inventory)],
+        }
+
+    def spec(self, vm: Machine) -> Object:
+        """A VM that the cluster looks after: its domain's options, and where and how it shall be kept running."""
+        plain = ("priority", "prefer", "apart", "apart_by", "together", "affinity_strict", "start_after")
+        return {
+            **self.domain(vm),
+            **{name: vm.get(f"vm_{name}") for name in (*plain, "guest_shutdown")},
+            "nodes": self.able(vm),
+            "state": "present",
+        }
+
+    def able(self, vm: Machine) -> list[str] | None:
+        """The nodes that can run a VM; None for all."""
+        among = self.among[vm.name]
+        able = [name for name in self.inventory.nodes if name in among]
+        return able if len(able) < len(self.inventory.nodes) else None
 
     def lost_domain(self, vm: Machine) -> Object:
         """A domain that shall not be there."""
@@ -167,7 +200,9 @@ class VmPlan:
 
     def changes(self, vm: Machine) -> list[str]:
         """Which of the sizes that a node reports are not as they shall be."""
-        now = self.homes[vm.name].get(self.placed.get(vm.name, ""))
+        there = self.homes[vm.name]
+        home = next((node for node, domain in there.items() if domain["active"]), None)
+        now = there.get((home if protected(vm, self.inventory) else self.placed.get(vm.name)) or "")
         if now is None:
             return []
         wanted = {"memory": parse_size(vm.get("vm_memory")), "vcpus": vm.get("vm_vcpus")}
@@ -178,6 +213,8 @@ class VmPlan:
         there = self.homes[vm.name]
         return {
             "node": self.placed.get(vm.name),
+            "ha": protected(vm, self.inventory),
+            "nodes": sorted(self.among.get(vm.name, ())),
             "state": vm.get("vm_state"),
             "power": vm.get("vm_power"),
             "memory": vm.get("vm_memory"),

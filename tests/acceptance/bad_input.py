@@ -122,7 +122,7 @@ CASES = (
         r"web1: vm_disks\[0\]\.sise is unknown; did you mean size\?",
         put(WEB, vm_disks=[{"size": "4GiB", "sise": "4GiB"}]),
     ),
-    Case("reserved variable", r"node1, .*: ha_fencing is unknown; .* remove it\.", put(NODES, ha_fencing=True)),
+    Case("availability", r"node1, .*: ha_fencings is unknown; did you mean ha_fencing\?", put(NODES, ha_fencings=True)),
     Case("size without a unit", rf"web1: vm_memory: '512' {SIZE}\.", put(WEB, vm_memory=512)),
     Case("negative size", rf"web1: vm_disks\[0\]\.size: '-4GiB' {SIZE}\.", put(WEB, vm_disks=[{"size": "-4GiB"}])),
     Case("size in words", rf"web1: vm_memory: 'lots' {SIZE}\.", put(WEB, vm_memory="lots")),

@@ -50,7 +50,7 @@ def test_a_lost_node_shows() -> None:
 
 
 def test_a_vm_that_no_node_has_shows() -> None:
-    assert line(status({"node1": facts()}, ceph(), {"web1": "ssh web1"}), "web1") == "web1 - not defined - - -"
+    assert line(status({"node1": facts()}, ceph(), {"web1": "ssh web1"}), "web1") == "web1 - not running - - -"
 
 
 def test_no_monitor_answers() -> None:

@@ -96,6 +96,7 @@ def facts(place: int) -> dict[str, Any]:
         "clock": 1795224376.9,
         "clock_offset": 0.01,
         "clock_error": 0.02,
+        "ha": {"nodes": {}, "watchdog": None, "bmc": None},
     }
 
 
@@ -111,6 +112,7 @@ class World:
             "network_bridges": {"lan": {"ports": ["eno1"]}},
             "network_storage": {"interface": "eno2", "cidr": "10.10.0.0/24"},
             "ceph_osd_devices": ["/dev/disk/by-id/nvme-*"],
+            "ha_enabled": False,
         }
         self.vms: dict[str, Any] = {
             "ansible_user": "debian",
@@ -174,6 +176,16 @@ def image(tmp_path: Path) -> Path:
 def world(image: Path) -> World:
     """The healthy cluster."""
     return World(image)
+
+
+@pytest.fixture
+def cluster(world: World) -> World:
+    """The healthy cluster with high availability."""
+    world.nodes["ha_enabled"] = True
+    for place, name in enumerate(world.groups["nodes"], 1):
+        world.facts[name]["ha"]["watchdog"] = "/dev/watchdog0"
+        world.hosts[name]["ha_bmc"] = {"address": f"192.0.2.{200 + place}", "user": "admin", "password": "S3cret"}
+    return world
 
 
 @pytest.fixture

@@ -77,8 +77,8 @@ CASES = {
         "web1: vn_memory is unknown; did you mean vm_memory? Rename it if it is your own.",
     ),
     "availability": (
-        put("nodes", "ha_fencing", {}),
-        "node1, node2, node3: ha_fencing is unknown; high availability is not part of this version, remove it.",
+        put("nodes", "ha_fencings", True),
+        "node1, node2, node3: ha_fencings is unknown; did you mean ha_fencing?",
     ),
     "misspelt for a group": (
         put("vms", "vm_pwoer", "running"),

@@ -1,0 +1,188 @@
+# Copyright (c) 2026 The cairn.hci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""High availability as the inventory wants it: members, fence devices and their order, room for VMs. Pure.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine
+from ansible_collections.cairn.hci.plugins.module_utils._placement import Host
+from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
+
+MIB = 1024**2
+STORAGE = "fence-storage"
+# The only name under which pacemaker-fenced takes a watchdog (its daemons/fenced/fenced_commands.c).
+WATCHDOG = "watchdog"
+AGENTS = {"ipmi": "fence_ipmilan", "redfish": "fence_redfish"}
+PORTS = {"ipmi": 623, "redfish": 443}
+# Where role ha writes the program that prints a BMC's password, so that it is neither in the plan nor in the CIB.
+PASSWORD_SCRIPT = "/etc/pacemaker/cairn/bmc-{node}"
+# Resources times nodes that Pacemaker's own cluster-ipc-limit of 500 is made for.
+IPC_STEP = 500
+
+
+def protected(vm: Machine, inventory: Inventory) -> bool:
+    """Whether the cluster chooses the VM's node and keeps it running."""
+    return bool(inventory.cluster("ha_enabled") and vm.get("vm_ha") and not vm.get("vm_node"))
+
+
+def own_id(node: Machine, known: dict[str, int]) -> int | None:
+    """The Corosync id that a node has or is given. Raise ResourceError for one that can't be had."""
+    there, wanted = known.get(node.name), node.get("ha_node_id")
+    if wanted is None or wanted == there:
+        return there
+    if there is not None:
+        raise ResourceError(
+            f"{node.name}: ha_node_id is {wanted}, and the node is number {there} in the cluster, which is for life; "
+            "remove ha_node_id."
+        )
+    owner = next((name for name, number in known.items() if number == wanted), None)
+    if owner:
+        raise ResourceError(
+            f"{node.name}: ha_node_id {wanted} is that of {owner} in corosync.conf; choose another, or remove it."
+        )
+    return int(wanted)
+
+
+def known_ids(inventory: Inventory) -> dict[str, int]:
+    """The ids in the corosync.conf of all nodes. Raise ResourceError where two of them disagree."""
+    known: dict[str, tuple[int, str]] = {}
+    for node in inventory.nodes.values():
+        for name, number in (((node.facts or {}).get("ha") or {}).get("nodes") or {}).items():
+            there, teller = known.setdefault(name, (int(number), node.name))
+            if there != int(number):
+                raise ResourceError(
+                    f"{name} is number {there} in the corosync.conf of {teller} and number {number} in that of "
+                    f"{node.name}; they are of different clusters, remove the file of the one that shall join."
+                )
+    return {name: number for name, (number, _teller) in known.items()}
+
+
+def node_ids(inventory: Inventory) -> dict[str, int]:
+    """The Corosync id of each full member. An id is never given anew while any corosync.conf has it.
+
+    Who is a member stays one; then come the first nodes of the inventory, up to ha_members_max.
+    """
+    known = known_ids(inventory)
+    chosen = {name: own_id(node, known) for name, node in inventory.nodes.items()}
+    owners: dict[int, str] = {}
+    for name, number in chosen.items():
+        if number is not None and owners.setdefault(number, name) != name:
+            raise ResourceError(
+                f"{owners[number]} and {name} have the same ha_node_id {number}; give one of them another."
+            )
+    members = [name for name in chosen if name in known]
+    free = max(inventory.cluster("ha_members_max") - len(members), 0)
+    members += [name for name in chosen if name not in known][:free]
+    taken = {*known.values(), *owners}
+    ids: dict[str, int] = {}
+    for name in (name for name in chosen if name in members):
+        number = chosen[name] or next(n for n in range(1, len(taken) + 2) if n not in taken)
+        taken.add(number)
+        ids[name] = number
+    return ids
+
+
+def watchdog(node: Machine) -> str | None:
+    """The node's watchdog device."""
+    wanted = node.get("ha_watchdog")
+    if wanted == "auto":
+        found = ((node.facts or {}).get("ha") or {}).get("watchdog")
+        return str(found) if found else None
+    return None if wanted == "none" else str(wanted)
+
+
+def bmc_id(name: str) -> str:
+    """The fence device of a node's BMC."""
+    return f"fence-bmc-{name}"
+
+
+def bmc_device(node: Machine) -> Object:
+    """The fence device of a node's BMC; parameters are in the agents' metadata (fence_ipmilan(8), fence_redfish(8)).
+
+    The time of an attempt is limited, so that a dead BMC does not hold up the next level.
+    """
+    bmc = node.get("ha_bmc")
+    parameters = {
+        "ip": bmc["address"],
+        "ipport": str(bmc["port"] or PORTS[bmc["type"]]),
+        "username": bmc["user"],
+        "password_script": PASSWORD_SCRIPT.format(node=node.name),
+        "pcmk_host_check": "static-list",
+        "pcmk_host_list": node.name,
+        "pcmk_off_timeout": "20s",
+        "pcmk_reboot_timeout": "20s",
+    }
+    parameters |= (
+        {"lanplus": "1"} if bmc["type"] == "ipmi" else {"ssl_secure" if bmc["verify"] else "ssl_insecure": "1"}
+    )
+    return {"id": bmc_id(node.name), "agent": AGENTS[bmc["type"]], "node": node.name, "parameters": parameters}
+
+
+def devices(inventory: Inventory) -> list[Object]:
+    """All fence devices: the storage, the BMCs and the watchdogs."""
+    if not inventory.cluster("ha_fencing"):
+        return []
+    everyone = {"pcmk_host_check": "static-list", "pcmk_host_list": " ".join(inventory.nodes)}
+    found: list[Object] = [{"id": STORAGE, "agent": "fence_cairn_storage", "node": None, "parameters": everyone}]
+    found += [bmc_device(node) for node in inventory.nodes.values() if node.get("ha_bmc")]
+    watched = [name for name, node in inventory.nodes.items() if watchdog(node)]
+    if watched:
+        parameters = {"pcmk_host_list": " ".join(watched)}
+        found.append({"id": WATCHDOG, "agent": "fence_watchdog", "node": None, "parameters": parameters})
+    return found
+
+
+def levels(node: Machine, inventory: Inventory) -> list[list[str]]:
+    """The fence devices of a node in the order of trial; the storage first, so that I/O does not wait for a BMC."""
+    if not inventory.cluster("ha_fencing"):
+        return []
+    found = [[STORAGE, bmc_id(node.name)]] if node.get("ha_bmc") else []
+    if watchdog(node):
+        found.append([STORAGE, WATCHDOG])
+    elif inventory.cluster("ha_storage_fencing") == "alone":
+        found.append([STORAGE])
+    return found
+
+
+def members(inventory: Inventory, addresses: dict[str, list[str]]) -> Iterator[Object]:
+    """All nodes: the full members with their ids, and the remote nodes. One address where both networks are one."""
+    ids = node_ids(inventory)
+    for name in inventory.nodes:
+        links = list(dict.fromkeys(addresses[name]))
+        yield {"name": name, "id": ids.get(name), "addresses": links, "remote": name not in ids}
+
+
+def ipc_limit(vms: int, nodes: int) -> int:
+    """Pacemaker's cluster-ipc-limit: resources times nodes (Pacemaker Explained), in steps, so it seldom changes."""
+    return max(1, -(-(vms + 2 * nodes) * nodes // IPC_STEP)) * IPC_STEP
+
+
+def plan(
+    inventory: Inventory, addresses: dict[str, list[str]], hosts: Iterable[Host], protected_vms: int
+) -> Object | None:
+    """The plan of high availability; None where it is not wanted. `hosts` is what each node has left for such VMs."""
+    if not inventory.cluster("ha_enabled"):
+        return None
+    nodes = inventory.nodes
+    return {
+        "members": list(members(inventory, addresses)),
+        "token": inventory.cluster("ha_token"),
+        "fencing": inventory.cluster("ha_fencing"),
+        "levels": {name: levels(node, inventory) for name, node in nodes.items()},
+        "devices": devices(inventory),
+        "watchdog": {name: watchdog(node) for name, node in nodes.items()},
+        "watchdog_timeout": inventory.cluster("ha_watchdog_timeout"),
+        "capacity": {
+            host.name: {"memory": max(int(host.memory // MIB), 0), "vcpus": max(int(host.vcpus), 0)} for host in hosts
+        },
+        "domains": {name: node.get("ha_domain") or name for name, node in nodes.items()},
+        "migration_network": inventory.cluster("ha_migration_network"),
+        "migrations": inventory.cluster("ha_migrations"),
+        "ipc_limit": ipc_limit(protected_vms, len(nodes)),
+    }
