@@ -23,6 +23,7 @@ SSH_KEY = BUILD / "id_ed25519"
 
 PACKAGE_OF = {
     "ip": "iproute2",
+    "ipmi_sim": "openipmi",
     "losetup": "mount",
     "mkfs.ext4": "e2fsprogs",
     "mmdebstrap": "mmdebstrap",

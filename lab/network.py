@@ -13,6 +13,7 @@ from host import run, run_json
 from plan import MANAGEMENT, LabError, Plan, gateway, routes
 
 FAMILY = "lb"
+BRIDGE_OPTIONS = ("stp_state", "0", "forward_delay", "0")
 
 
 def prefix(lab: str) -> str:
@@ -23,6 +24,11 @@ def prefix(lab: str) -> str:
 def bridge(plan: Plan, segment: str) -> str:
     """The host's bridge for a segment."""
     return f"{prefix(plan.lab_id)}b{plan.segments.index(segment)}"
+
+
+def mac(plan: Plan, segment: str) -> str:
+    """The hardware address of the host's bridge for a segment, locally administered."""
+    return bytes([2, 0, *bytes.fromhex(plan.lab_id), plan.segments.index(segment)]).hex(":")
 
 
 def veth(plan: Plan, node: int, nic: int) -> str:
@@ -56,7 +62,8 @@ def create(plan: Plan) -> ipaddress.IPv4Address:
     address = gateway(plan, foreign)
     for segment in plan.segments:
         name = bridge(plan, segment)
-        run("ip", "link", "add", name, "type", "bridge", "stp_state", "0", "forward_delay", "0")
+        # Else a bridge has the lowest address of its ports, and another one when a node loses power.
+        run("ip", "link", "add", name, "address", mac(plan, segment), "type", "bridge", *BRIDGE_OPTIONS)
         run("ip", "link", "set", name, "up")
     uplink = bridge(plan, MANAGEMENT)
     if foreign:
