@@ -208,21 +208,20 @@ class ContainerDriver:
     def _bmc_cgroup(self, node: Node) -> Path:
         return self.cgroup / f"{node.name}:bmc"  # No host's name has a colon.
 
-    def connect(self, node: Node, segments: set[str], connected: bool) -> None:
-        """Pull or plug the node's cables of some segments; they stay so when the node reboots."""
+    def connect(self, node: Node, segments: set[str], cable: str) -> None:
+        """Plug in the node's cables of some segments, or pull them (see network.plug); also for its next boots."""
         directory = self.directory(node)
         marker = directory / "unplugged"
-        unplugged = set(marker.read_text().split()) if marker.exists() else set()
-        unplugged = unplugged - segments if connected else unplugged | segments
-        marker.write_text("\n".join(sorted(unplugged)))
+        kept = {name: how for name, how in network.cables(marker).items() if name not in segments}
+        kept |= {} if cable == network.IN else dict.fromkeys(sorted(segments), cable)
+        marker.write_text("".join(f"{name} {how}\n" for name, how in kept.items()))
         for nic in json.loads((directory / "node.json").read_text())["nics"]:
             if nic["segment"] in segments and Path("/sys/class/net", nic["veth"]).exists():
-                network.plug(nic["veth"], nic["bridge"], connected)
+                network.plug(nic["veth"], nic["bridge"], cable)
 
     def unplugged(self, node: Node) -> list[str]:
-        """Segments whose cable is out."""
-        marker = self.directory(node) / "unplugged"
-        return marker.read_text().split() if marker.exists() else []
+        """Segments that the node is cut from."""
+        return list(network.cables(self.directory(node) / "unplugged"))
 
 
 def _interfaces(node: Node, gateway: ipaddress.IPv4Address) -> str:

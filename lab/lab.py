@@ -148,6 +148,8 @@ def parser() -> argparse.ArgumentParser:
         command = verbs.add_parser(verb, help=text, parents=[common])
         command.add_argument("node")
         command.add_argument("--network", choices=(MANAGEMENT, STORAGE), help="only this network (default: all)")
+        if verb == "cut":
+            command.add_argument("--silent", action="store_true", help="the link stays up, and nothing comes through")
     command = verbs.add_parser("ssh", help="log in to a node", parents=[common])
     command.add_argument("node")
     command.add_argument("command", nargs=argparse.REMAINDER)
@@ -169,8 +171,9 @@ def act_on(lab: Lab, nodes: list[Node], options: argparse.Namespace) -> None:
         lab.start(nodes)
     if verb in ("cut", "join"):
         segments = {options.network} if options.network else set(lab.plan.segments)
+        cable = network.IN if verb == "join" else network.SILENT if options.silent else network.OUT
         for node in nodes:
-            lab.driver.connect(node, segments, connected=verb == "join")
+            lab.driver.connect(node, segments, cable)
 
 
 def act(options: argparse.Namespace) -> int:

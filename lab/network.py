@@ -13,6 +13,8 @@ from host import run, run_json
 from plan import MANAGEMENT, LabError, Plan, gateway, routes
 
 FAMILY = "lb"
+# How a node is cut off: its cable is out, which it sees; or its link is up, and nothing comes through.
+IN, OUT, SILENT = "in", "out", "silent"
 BRIDGE_OPTIONS = ("stp_state", "0", "forward_delay", "0")
 
 
@@ -105,6 +107,15 @@ def links(lab: str) -> list[str]:
     return [link["ifname"] for link in run_json("ip", "-json", "link") if link["ifname"].startswith(prefix(lab))]
 
 
-def plug(name: str, master: str, connected: bool) -> None:
-    """Put a host-side veth on its bridge, with the cable in or out."""
-    run("ip", "link", "set", name, "master", master, "up" if connected else "down")
+def plug(name: str, master: str, cable: str) -> None:
+    """Put a host-side veth on its bridge, pull its cable, or leave the link up on a switch that forwards nothing."""
+    if cable == SILENT:
+        run("ip", "link", "set", name, "nomaster", "up")
+    else:
+        run("ip", "link", "set", name, "master", master, "down" if cable == OUT else "up")
+
+
+def cables(marker: Path) -> dict[str, str]:
+    """The segments that a node is cut from, and how: OUT or SILENT. They stay so when it reboots."""
+    lines = marker.read_text().splitlines() if marker.exists() else []
+    return dict(line.split() for line in lines)
