@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 import uuid
 from pathlib import Path
 
+import bmc
 import host
 import network
+import power
 import rootfs
 from plan import LabError, Node, Plan
 
@@ -154,7 +152,7 @@ class ContainerDriver:
         _kill(self.cgroup)
         # systemd-nspawn mirrors the cgroup in the name=systemd hierarchy of a host with cgroup v1.
         for remains in [self.cgroup, *Path("/sys/fs/cgroup").glob(f"*/cairn-lab/{self.plan.lab_id}")]:
-            _remove_cgroup(remains)
+            power.remove(remains)
         for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
             mount_point = Path(line.split()[4].encode().decode("unicode_escape"))
             if mount_point.is_relative_to(self.state):
@@ -176,34 +174,16 @@ class ContainerDriver:
 
     def running(self, node: Node) -> bool:
         """Whether any process of the node is alive."""
-        events = self.cgroup / node.name / "cgroup.events"
-        return events.exists() and "populated 1" in events.read_text()
+        return power.running(self.cgroup / node.name)
 
     def start(self, node: Node) -> None:
         """Boot a node that is off."""
-        if self.running(node):
-            return
-        directory = self.directory(node)
-        (self.cgroup / node.name).mkdir(parents=True, exist_ok=True)
-        with (directory / "console.log").open("ab") as console:
-            process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("supervisor.py")), str(directory)],
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=console,
-                start_new_session=True,
-                cwd="/",
-            )
-        (directory / "supervisor.pid").write_text(str(process.pid))
-        while process.poll() is None and not self.running(node):
-            time.sleep(0.02)
+        power.boot(self.directory(node))
 
     def stop(self, nodes: list[Node]) -> None:
         """Power off in order; what has not ended after STOP_SECONDS is killed."""
         for node in nodes:
-            supervisor = int((self.directory(node) / "supervisor.pid").read_text())
-            if self.running(node) and _in_cgroup(supervisor, self.cgroup / node.name):
-                os.kill(supervisor, signal.SIGTERM)
+            power.shut_down(self.directory(node))
         deadline = time.monotonic() + STOP_SECONDS
         while time.monotonic() < deadline and any(self.running(node) for node in nodes):
             time.sleep(0.1)
@@ -211,24 +191,37 @@ class ContainerDriver:
 
     def kill(self, nodes: list[Node]) -> None:
         """Power cut: every process of the nodes gets SIGKILL at once."""
-        for node in nodes:
-            _kill(self.cgroup / node.name)
+        _kill(*(self.cgroup / node.name for node in nodes))
 
-    def connect(self, node: Node, segments: set[str], connected: bool) -> None:
-        """Pull or plug the node's cables of some segments; they stay so when the node reboots."""
+    def start_bmc(self, node: Node, address: str) -> None:
+        """Start a node's BMC, unless it runs."""
+        bmc.start(node.bmc, address, self.directory(node), self._bmc_cgroup(node))
+
+    def kill_bmc(self, nodes: list[Node]) -> None:
+        """The nodes' BMCs lose their power, too."""
+        _kill(*(self._bmc_cgroup(node) for node in nodes))
+
+    def bmc_running(self, node: Node) -> bool:
+        """Whether a node's BMC runs."""
+        return power.running(self._bmc_cgroup(node))
+
+    def _bmc_cgroup(self, node: Node) -> Path:
+        return self.cgroup / f"{node.name}:bmc"  # No host's name has a colon.
+
+    def connect(self, node: Node, segments: set[str], cable: str) -> None:
+        """Plug in the node's cables of some segments, or pull them (see network.plug); also for its next boots."""
         directory = self.directory(node)
         marker = directory / "unplugged"
-        unplugged = set(marker.read_text().split()) if marker.exists() else set()
-        unplugged = unplugged - segments if connected else unplugged | segments
-        marker.write_text("\n".join(sorted(unplugged)))
+        kept = {name: how for name, how in network.cables(marker).items() if name not in segments}
+        kept |= {} if cable == network.IN else dict.fromkeys(sorted(segments), cable)
+        marker.write_text("".join(f"{name} {how}\n" for name, how in kept.items()))
         for nic in json.loads((directory / "node.json").read_text())["nics"]:
             if nic["segment"] in segments and Path("/sys/class/net", nic["veth"]).exists():
-                network.plug(nic["veth"], nic["bridge"], connected)
+                network.plug(nic["veth"], nic["bridge"], cable)
 
     def unplugged(self, node: Node) -> list[str]:
-        """Segments whose cable is out."""
-        marker = self.directory(node) / "unplugged"
-        return marker.read_text().split() if marker.exists() else []
+        """Segments that the node is cut from."""
+        return list(network.cables(self.directory(node) / "unplugged"))
 
 
 def _interfaces(node: Node, gateway: ipaddress.IPv4Address) -> str:
@@ -257,27 +250,15 @@ def _loops_exist() -> bool:
     return bool(host.run("losetup", "--list", "--noheadings").strip())
 
 
-def _in_cgroup(pid: int, group: Path) -> bool:
-    return str(pid) in (group / "cgroup.procs").read_text().split()
-
-
-def _kill(group: Path) -> None:
-    """SIGKILL all processes of a cgroup and its children, wait until they are gone, and remove it.
-
-    A cgroup that was killed once is not used again: Linux 6.18 kills processes that systemd clones into it later,
-    for their cgroup's count of kills (``kill_seq``) differs from their parent's.
-    """
-    if not group.exists():
-        return
-    (group / "cgroup.kill").write_text("1")
+def _kill(*groups: Path) -> None:
+    """SIGKILL all processes of cgroups and their children, wait until they are gone, and remove the cgroups."""
+    groups = tuple(group for group in groups if group.exists())
+    for group in groups:
+        power.cut(group)
     deadline = time.monotonic() + KILL_SECONDS
-    while "populated 1" in (group / "cgroup.events").read_text():
-        if time.monotonic() > deadline:
-            raise LabError(f"processes in {group} survive SIGKILL; look for a device that hangs")
-        time.sleep(0.02)
-    _remove_cgroup(group)
-
-
-def _remove_cgroup(top: Path) -> None:
-    for directory, _, _ in os.walk(top, topdown=False):
-        Path(directory).rmdir()
+    for group in groups:
+        while power.running(group):
+            if time.monotonic() > deadline:
+                raise LabError(f"processes in {group} survive SIGKILL; look for a device that hangs")
+            time.sleep(0.02)
+        power.remove(group)

@@ -23,6 +23,7 @@ SSH_KEY = BUILD / "id_ed25519"
 
 PACKAGE_OF = {
     "ip": "iproute2",
+    "ipmi_sim": "openipmi",
     "losetup": "mount",
     "mkfs.ext4": "e2fsprogs",
     "mmdebstrap": "mmdebstrap",
@@ -136,8 +137,8 @@ def ssh_key() -> Path:
     return SSH_KEY
 
 
-def ssh_command(address: str) -> list[str]:
-    """The command line that logs in as root without touching anybody's known_hosts."""
+def ssh_command(address: str, user: str = "root") -> list[str]:
+    """The command line that logs in without touching anybody's known_hosts."""
     quiet = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "ConnectTimeout=5"]
     options = [word for option in quiet for word in ("-o", option)]
-    return ["ssh", "-i", str(ssh_key()), *options, f"root@{address}"]
+    return ["ssh", "-i", str(ssh_key()), *options, f"{user}@{address}"]

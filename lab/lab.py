@@ -71,16 +71,22 @@ class Lab:
             (self.state / "lab.json").write_text(json.dumps(description, indent=1))
         self.start(list(self.plan.nodes))
 
+    @property
+    def gateway(self) -> ipaddress.IPv4Address:
+        """This machine's address on the management network of a lab that exists; the BMCs have it, too."""
+        return ipaddress.IPv4Address(json.loads((self.state / "lab.json").read_text())["gateway"])
+
     def reinstall(self, nodes: list[Node], *, keep_disks: bool) -> None:
         """Install nodes anew and boot them."""
-        gateway = ipaddress.IPv4Address(json.loads((self.state / "lab.json").read_text())["gateway"])
+        gateway = self.gateway
         for node in nodes:
             self.driver.reinstall(node, gateway, keep_disks=keep_disks)
         self.start(nodes)
 
     def start(self, nodes: list[Node]) -> None:
-        """Boot nodes and wait until each answers on SSH."""
+        """Boot nodes, and their BMCs, and wait until each answers on SSH."""
         for node in nodes:
+            self.driver.start_bmc(node, str(self.gateway))
             self.driver.start(node)
         deadline = time.monotonic() + BOOT_SECONDS
         for node in nodes:
@@ -101,13 +107,14 @@ class Lab:
         network.remove(self.plan.lab_id)
 
     def status(self) -> str:
-        """A line per node: name, address, state, cables that are out."""
+        """A line per node: name, address, state, BMC, cables that are out."""
         lines = []
         for node in self.plan.nodes:
             state = "running" if self.driver.running(node) else "off" if self.exists() else "absent"
             out = self.driver.unplugged(node)
             cables = f"  cut from {', '.join(out)}" if out else ""
-            lines.append(f"{node.name:16} {_ip(node):16} {state}{cables}")
+            bmc = f"BMC {self.gateway}:{node.bmc.port}" if self.driver.bmc_running(node) else "no BMC"
+            lines.append(f"{node.name:16} {_ip(node):16} {state:8} {bmc}{cables}")
         return "\n".join(lines)
 
 
@@ -131,7 +138,9 @@ def parser() -> argparse.ArgumentParser:
         verbs.add_parser(verb, help=text, parents=[common])
     for verb, text in (("start", "boot"), ("stop", "power off in order"), ("restart", "power off and boot")):
         verbs.add_parser(verb, help=text, parents=[common]).add_argument("node", nargs="?", default="all")
-    verbs.add_parser("kill", help="power cut", parents=[common]).add_argument("node")
+    command = verbs.add_parser("kill", help="power cut", parents=[common])
+    command.add_argument("node")
+    command.add_argument("--bmc", action="store_true", help="its BMC loses power, too; 'start' brings both back")
     command = verbs.add_parser("reinstall", help="install a node anew", parents=[common])
     command.add_argument("node")
     command.add_argument("--keep-disks", action="store_true", help="leave its disks as they are (default: empty)")
@@ -139,6 +148,8 @@ def parser() -> argparse.ArgumentParser:
         command = verbs.add_parser(verb, help=text, parents=[common])
         command.add_argument("node")
         command.add_argument("--network", choices=(MANAGEMENT, STORAGE), help="only this network (default: all)")
+        if verb == "cut":
+            command.add_argument("--silent", action="store_true", help="the link stays up, and nothing comes through")
     command = verbs.add_parser("ssh", help="log in to a node", parents=[common])
     command.add_argument("node")
     command.add_argument("command", nargs=argparse.REMAINDER)
@@ -151,6 +162,8 @@ def act_on(lab: Lab, nodes: list[Node], options: argparse.Namespace) -> None:
     if verb in ("stop", "restart"):
         lab.driver.stop(nodes)
     if verb == "kill":
+        if options.bmc:
+            lab.driver.kill_bmc(nodes)
         lab.driver.kill(nodes)
     if verb == "reinstall":
         lab.reinstall(nodes, keep_disks=options.keep_disks)
@@ -158,8 +171,9 @@ def act_on(lab: Lab, nodes: list[Node], options: argparse.Namespace) -> None:
         lab.start(nodes)
     if verb in ("cut", "join"):
         segments = {options.network} if options.network else set(lab.plan.segments)
+        cable = network.IN if verb == "join" else network.SILENT if options.silent else network.OUT
         for node in nodes:
-            lab.driver.connect(node, segments, connected=verb == "join")
+            lab.driver.connect(node, segments, cable)
 
 
 def act(options: argparse.Namespace) -> int:

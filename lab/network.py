@@ -13,6 +13,9 @@ from host import run, run_json
 from plan import MANAGEMENT, LabError, Plan, gateway, routes
 
 FAMILY = "lb"
+# How a node is cut off: its cable is out, which it sees; or its link is up, and nothing comes through.
+IN, OUT, SILENT = "in", "out", "silent"
+BRIDGE_OPTIONS = ("stp_state", "0", "forward_delay", "0")
 
 
 def prefix(lab: str) -> str:
@@ -23,6 +26,11 @@ def prefix(lab: str) -> str:
 def bridge(plan: Plan, segment: str) -> str:
     """The host's bridge for a segment."""
     return f"{prefix(plan.lab_id)}b{plan.segments.index(segment)}"
+
+
+def mac(plan: Plan, segment: str) -> str:
+    """The hardware address of the host's bridge for a segment, locally administered."""
+    return bytes([2, 0, *bytes.fromhex(plan.lab_id), plan.segments.index(segment)]).hex(":")
 
 
 def veth(plan: Plan, node: int, nic: int) -> str:
@@ -56,7 +64,8 @@ def create(plan: Plan) -> ipaddress.IPv4Address:
     address = gateway(plan, foreign)
     for segment in plan.segments:
         name = bridge(plan, segment)
-        run("ip", "link", "add", name, "type", "bridge", "stp_state", "0", "forward_delay", "0")
+        # Else a bridge has the lowest address of its ports, and another one when a node loses power.
+        run("ip", "link", "add", name, "address", mac(plan, segment), "type", "bridge", *BRIDGE_OPTIONS)
         run("ip", "link", "set", name, "up")
     uplink = bridge(plan, MANAGEMENT)
     if foreign:
@@ -98,6 +107,15 @@ def links(lab: str) -> list[str]:
     return [link["ifname"] for link in run_json("ip", "-json", "link") if link["ifname"].startswith(prefix(lab))]
 
 
-def plug(name: str, master: str, connected: bool) -> None:
-    """Put a host-side veth on its bridge, with the cable in or out."""
-    run("ip", "link", "set", name, "master", master, "up" if connected else "down")
+def plug(name: str, master: str, cable: str) -> None:
+    """Put a host-side veth on its bridge, pull its cable, or leave the link up on a switch that forwards nothing."""
+    if cable == SILENT:
+        run("ip", "link", "set", name, "nomaster", "up")
+    else:
+        run("ip", "link", "set", name, "master", master, "down" if cable == OUT else "up")
+
+
+def cables(marker: Path) -> dict[str, str]:
+    """The segments that a node is cut from, and how: OUT or SILENT. They stay so when it reboots."""
+    lines = marker.read_text().splitlines() if marker.exists() else []
+    return dict(line.split() for line in lines)

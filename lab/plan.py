@@ -16,6 +16,8 @@ MANAGEMENT = "mgmt"
 STORAGE = "storage"
 DEFAULT_NIC = "eno1"
 DEFAULT_DISK = "/dev/disk/by-id/nvme-*"
+# Each node's BMC has a port of its own: this one and the node's place in the inventory, from 1.
+BMC_PORT = 6230
 
 
 class LabError(Exception):
@@ -31,6 +33,15 @@ class Nic:
 
 
 @dataclass(frozen=True)
+class Bmc:
+    """A node's BMC, which answers at the gateway's address."""
+
+    port: int
+    user: str
+    password: str
+
+
+@dataclass(frozen=True)
 class Node:
     """One machine. ``nics[0]`` carries the address; ``disks`` are device paths as seen in the node."""
 
@@ -38,6 +49,7 @@ class Node:
     address: str
     nics: tuple[Nic, ...]
     disks: tuple[str, ...]
+    bmc: Bmc
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,17 @@ def _disks(host: str, variables: dict[str, Any], count: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(disks))
 
 
+def _bmc(host: str, place: int, variables: dict[str, Any]) -> Bmc:
+    """What ``ha_bmc`` says, or the lab's defaults."""
+    given = variables.get("ha_bmc") or {}
+    if given.get("type", "ipmi") != "ipmi":
+        raise LabError(f"{host}: ha_bmc.type is {given['type']!r}; the lab's BMCs speak ipmi")
+    port = given.get("port", BMC_PORT + place)
+    if not isinstance(port, int):
+        raise LabError(f"{host}: ha_bmc.port is {port!r}; the lab needs a plain number")
+    return Bmc(port, str(given.get("user", "admin")), str(given.get("password", "cairn-lab")))
+
+
 def build(inventory: dict[str, Any], name: str, disks: int = 1, prefix: int = 24) -> Plan:
     """The lab for an inventory. ``name`` identifies the lab; ``disks`` per node and pattern.
 
@@ -135,9 +158,12 @@ def build(inventory: dict[str, Any], name: str, disks: int = 1, prefix: int = 24
             address=f"{addresses[host]}/{prefix}",
             nics=_nics(host, hostvars.get(host, {})),
             disks=_disks(host, hostvars.get(host, {}), disks),
+            bmc=_bmc(host, place, hostvars.get(host, {})),
         )
-        for host in hosts
+        for place, host in enumerate(hosts, 1)
     )
+    if len({node.bmc.port for node in nodes}) < len(nodes):
+        raise LabError("two nodes have the same port in ha_bmc; give each node its own")
     return Plan(lab_id(name), subnet, frozenset(_inside(hostvars, subnet)), nodes)
 
 

@@ -22,15 +22,15 @@ PLUG_TIMEOUT = 20.0
 
 
 def plug_all(nics: list[dict[str, str]], unplugged: Path, process: subprocess.Popen[bytes]) -> None:
-    """Attach the veths as systemd-nspawn makes them; segments named in ``unplugged`` keep their cable out."""
-    out = unplugged.read_text().split() if unplugged.exists() else []
+    """Attach the veths as systemd-nspawn makes them; segments named in ``unplugged`` stay cut."""
+    cables = network.cables(unplugged)
     deadline = time.monotonic() + PLUG_TIMEOUT
     for nic in nics:
         while not Path("/sys/class/net", nic["veth"]).exists():
             if process.poll() is not None or time.monotonic() > deadline:
                 return
             time.sleep(0.02)
-        network.plug(nic["veth"], nic["bridge"], nic["segment"] not in out)
+        network.plug(nic["veth"], nic["bridge"], cables.get(nic["segment"], network.IN))
 
 
 def supervise(directory: Path) -> int:

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 The cairn.hci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the module node_info and compares the server's clock with the controller's."""
+"""Runs the module node_info and compares the server's clock with the controller's.
+
+It also opens the connection that the tasks after it use, and makes it one that notices when the server falls silent.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
+
+# Within 20 s. Else a connection that is kept open (ControlPersist) waits up to a quarter of an hour for a dead server.
+KEEPALIVE = "-o ServerAliveInterval=5"
 
 
 class ActionModule(ActionBase):
@@ -21,6 +27,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module, then ask for the time over the connection that is open by now."""
         result: dict[str, Any] = super().run(tmp, task_vars)
+        if self._connection.transport == "ssh":
+            self.keep_alive()
         try:
             result |= self._execute_module(task_vars=task_vars)
         except AnsibleConnectionFailure as error:
@@ -30,6 +38,11 @@ class ActionModule(ActionBase):
             result["node"] |= self.clock()
             result["ansible_facts"] = {"cairn_node": result["node"]}
         return result
+
+    def keep_alive(self) -> None:
+        """Have ssh ask a silent server whether it lives; what the user set comes first, and ssh takes the first."""
+        given = self._connection.get_option("ssh_extra_args") or ""
+        self._connection.set_option("ssh_extra_args", f"{given} {KEEPALIVE}".strip())
 
     def clock(self) -> dict[str, float | None]:
         """The offset of the server's clock in seconds, as NTP computes it: half of the round trip may be wrong."""

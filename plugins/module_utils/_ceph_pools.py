@@ -103,15 +103,19 @@ class CephPool(CephResource):
             self.create(name, fields)
         for variable in VARIABLES:
             if variable in fields:
-                self.cluster.command(
-                    {"prefix": "osd pool set", "pool": name, "var": variable, "val": str(fields[variable])}
-                )
+                self.set_variable(name, variable, fields[variable])
         if "application" in fields:
             consent = {"yes_i_really_mean_it": True} if current and current["application"] else {}
             enable = {"prefix": "osd pool application enable", "pool": name, "app": fields["application"]}
             self.cluster.command(enable | consent)
             if fields["application"] == "rbd":
                 self.initialise(name)
+
+    def set_variable(self, name: str, variable: str, value: str | int | float) -> None:
+        """Set a variable. A single copy needs the monitors' mon_allow_pool_size_one, and consent: it was asked for."""
+        consent = {"yes_i_really_mean_it": True} if (variable, value) == ("size", 1) else {}
+        setting = {"prefix": "osd pool set", "pool": name, "var": variable, "val": str(value)}
+        self.cluster.command(setting | consent)
 
     def initialise(self, name: str) -> None:
         """Do what `rbd pool init` does. Where it fails, the first image does it, and waits for it a second or two."""

@@ -19,15 +19,13 @@ from ansible_collections.cairn.hci.plugins.module_utils._units import parse_size
 
 SUPPORTED = {("debian", "12"), ("debian", "13")}
 # What Ansible and ssh put before the reason.
-PREFIXES = ("Task failed: ", "Failed to connect to the host via ssh: ", "ssh: ")
 LOGIN = ("denied", "password", "authentication")
 
 
 def unanswered(node: Machine, message: str) -> str:
     """The sentence about a node that gave no facts."""
-    reason = " ".join(message.split()).removesuffix(".") or "no answer"
-    for prefix in PREFIXES:
-        reason = reason.removeprefix(prefix)
+    # What ssh said last: before it, it may have said that a connection which was kept open is dead.
+    reason = " ".join(message.split()).removesuffix(".").removeprefix("Task failed: ").rpartition("ssh: ")[2]
     where = f"{node.name} ({node.reached})"
     if "sshpass" in reason:
         return f"{where}: passwords need the program sshpass on the controller; install it, or log in with a key."
@@ -40,7 +38,7 @@ def unanswered(node: Machine, message: str) -> str:
         return f"{where} has another or an unknown SSH host key: {reason}; check it, then correct known_hosts."
     if "interpreter" in reason or "python" in reason.lower():
         return f"{where} has no usable Python: {reason}; install python3 on it."
-    return f"{where} does not answer over SSH: {reason}; start it or correct ansible_host."
+    return f"{where} does not answer over SSH: {reason or 'no answer'}; start it or correct ansible_host."
 
 
 def check_system(node: Machine, facts: Object) -> Iterator[str]:

@@ -68,11 +68,23 @@ def _osds(node: Machine, fsid: str, problems: Problems) -> list[Object]:
 
 
 def _check_pools(inventory: Inventory, devices: dict[str, list[Object]], problems: Problems) -> None:
-    """Whether there are as many nodes with OSDs as a pool wants replicas."""
+    """Whether Ceph can keep as many copies as each pool wants."""
     having = sum(1 for chosen in devices.values() if chosen)
+    options = (inventory.cluster("ceph_config") or {}).get("global") or {}
+    single = str(options.get("mon_allow_pool_size_one")).lower() == "true"
     for name, pool in (inventory.cluster("ceph_pools") or {}).items():
-        size = pool.get("size") or 3
-        if size > having and not pool.get("crush_rule") and pool.get("state", "present") != "absent":
+        size, low = pool.get("size") or 3, pool.get("min_size") or 2
+        if pool.get("state", "present") == "absent":
+            continue
+        if size == 1 and not (low == 1 and single):
+            problems.add(
+                "",
+                f"ceph_pools.{name}.size: 1 is a single copy, which Ceph refuses; give at least 2, or accept the loss "
+                "of data with min_size: 1 and ceph_config.global.mon_allow_pool_size_one: true.",
+            )
+        elif low > size:
+            problems.add("", f"ceph_pools.{name}.min_size: {low} is more than the size {size}; correct one of them.")
+        if size > having and not pool.get("crush_rule"):
             problems.add(
                 "",
                 f"ceph_pools.{name}: {size} replicas need {size} nodes with OSDs, and ceph_osd_devices gives {having}; "

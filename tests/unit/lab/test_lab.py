@@ -69,6 +69,12 @@ def test_disks_match_ceph_osd_devices(devices: Any, disks: tuple[str, ...]) -> N
         ({"a": {"ansible_host": "192.0.2.11"}, "b": {"ansible_host": "192.0.3.11"}}, "outside 192.0.2.0/24"),
         ({"a": {"ansible_host": "192.0.2.11"}, "b": {"ansible_host": "192.0.2.11"}}, "same ansible_host"),
         ({"a": {"ansible_host": "192.0.2.11", "ceph_osd_devices": ["/dev/sd[ab]"]}}, "cannot make a disk"),
+        ({"a": {"ansible_host": "192.0.2.11", "ha_bmc": {"type": "redfish"}}}, "BMCs speak ipmi"),
+        ({"a": {"ansible_host": "192.0.2.11", "ha_bmc": {"port": "{{ port }}"}}}, "needs a plain number"),
+        (
+            {"a": {"ansible_host": "192.0.2.11"}, "b": {"ansible_host": "192.0.2.12", "ha_bmc": {"port": 6231}}},
+            "the same port in ha_bmc",
+        ),
     ],
 )
 def test_an_inventory_that_cannot_be_built_is_refused(hosts: dict[str, Any], message: str) -> None:
@@ -94,3 +100,11 @@ def test_routes_leave_out_what_the_machine_reaches_elsewhere() -> None:
 def test_children_of_the_group_nodes_count() -> None:
     listed = {"nodes": {"children": ["rack1"]}, "rack1": {"hosts": ["a"]}}
     assert plan.group_hosts(listed, "nodes") == ["a"]
+
+
+def test_each_node_has_a_bmc_of_its_own() -> None:
+    given = {"address": "192.0.2.1", "port": 7000, "user": "root", "password": "x"}
+    lab = plan.build(
+        inventory(a={"ansible_host": "192.0.2.11"}, b={"ansible_host": "192.0.2.12", "ha_bmc": given}), "x"
+    )
+    assert [node.bmc for node in lab.nodes] == [plan.Bmc(6231, "admin", "cairn-lab"), plan.Bmc(7000, "root", "x")]

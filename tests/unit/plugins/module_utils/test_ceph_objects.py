@@ -88,6 +88,8 @@ class Cluster:
     def osd_pool_set(self, command: dict[str, Any]) -> None:
         name, value = command["var"], command["val"]
         pool = self.pools[command["pool"]]
+        if (name, value) == ("size", "1") and not command.get("yes_i_really_mean_it"):
+            raise CommandError(errno.EPERM, "setting pool size 1 could lead to data loss without recovery")
         if name == "target_size_ratio":
             pool["options"][name] = float(value)
         else:
@@ -217,6 +219,11 @@ def test_a_pool_is_predicted_made_kept_changed_and_removed(cluster: Cluster) -> 
     assert run(CephPool, cluster, POOL | {"state": "absent"})["changed"]
     assert not run(CephPool, cluster, POOL | {"state": "absent"})["changed"]
     assert not cluster.options
+
+
+def test_a_pool_with_a_single_copy_is_what_was_asked_for(cluster: Cluster) -> None:
+    run(CephPool, cluster, POOL | {"size": 1, "min_size": 1})
+    assert cluster.pools["vms"]["size"] == 1
 
 
 def test_an_interrupted_pool_is_finished(cluster: Cluster) -> None:

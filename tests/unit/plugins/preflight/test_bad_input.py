@@ -365,6 +365,15 @@ CASES = {
         "ceph_pools.vms: 4 replicas need 4 nodes with OSDs, and ceph_osd_devices gives 3; add disks, or set "
         "ceph_pools.vms.size.",
     ),
+    "a single copy": (
+        put("nodes", "ceph_pools", {"vms": {"size": 1}}),
+        "ceph_pools.vms.size: 1 is a single copy, which Ceph refuses; give at least 2, or accept the loss of data with "
+        "min_size: 1 and ceph_config.global.mon_allow_pool_size_one: true.",
+    ),
+    "more writable copies than there are": (
+        put("nodes", "ceph_pools", {"vms": {"size": 2, "min_size": 3}}),
+        "ceph_pools.vms.min_size: 3 is more than the size 2; correct one of them.",
+    ),
     # Nodes.
     "two nodes": (
         keep("nodes", "node1", "node2"),
@@ -401,6 +410,19 @@ CASES = {
             "answers", "node3", {"unreachable": True, "msg": "Failed to connect to the host via ssh: No route to host"}
         ),
         "node3 (192.0.2.13) does not answer over SSH: No route to host; start it or correct ansible_host.",
+    ),
+    "silent": (
+        put(
+            "answers",
+            "node3",
+            {
+                "failed": True,
+                "msg": "Failed to connect to the host via ssh: mux_client_request_session: read from master failed: "
+                "Broken pipe\nssh: connect to host 192.0.2.13 port 22: Connection timed out",
+            },
+        ),
+        "node3 (192.0.2.13) does not answer over SSH: connect to host 192.0.2.13 port 22: Connection timed out; start "
+        "it or correct ansible_host.",
     ),
     "password": (
         put(

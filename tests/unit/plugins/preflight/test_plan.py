@@ -200,7 +200,11 @@ def test_the_cluster_that_is_there_is_kept(world: Any, plan: Plan) -> None:
 
 @pytest.mark.parametrize(("count", "monitors"), [(1, 1), (2, 1), (3, 3), (5, 3)])
 def test_the_number_of_monitors(world: Any, plan: Plan, count: int, monitors: int) -> None:
-    world.nodes |= {"preflight_allow_few_nodes": True, "ceph_pools": {"vms": {"size": min(count, 3)}}}
+    world.nodes |= {
+        "preflight_allow_few_nodes": True,
+        "ceph_pools": {"vms": {"size": min(count, 3), "min_size": 1}},
+        "ceph_config": {"global": {"mon_allow_pool_size_one": True}},
+    }
     for place in range(4, count + 1):
         one = {**world.facts["node1"], "interfaces": []}
         world.facts[f"node{place}"], world.hosts[f"node{place}"] = one, {"ansible_host": f"192.0.2.{10 + place}"}
