@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.cairn.hci.plugins.module_utils._ha_status import ha_problems
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 from ansible_collections.cairn.hci.plugins.module_utils._status import ceph_problems, status, vm_problems
 
@@ -29,9 +30,12 @@ def status_table(hostvars: Mapping[str, Object], groups: Mapping[str, list[str]]
     return "\n".join(status(nodes, next((a for a in answers if a), None), vms))
 
 
-def cluster_problems(plan: Object, ceph: Object, domains: Mapping[str, list[Object]]) -> list[str]:
+def cluster_problems(
+    plan: Object, ceph: Object, domains: Mapping[str, list[Object]], ha: Object | None = None
+) -> list[str]:
     """Sentences about what is not as the plan says."""
-    return ceph_problems(ceph) + vm_problems(plan["vms"], domains)
+    problems = ceph_problems(ceph) + vm_problems(plan["vms"], domains)
+    return problems + list(ha_problems(plan["ha"], ha, plan["vms"])) if plan["ha"] and ha else problems
 
 
 class FilterModule:

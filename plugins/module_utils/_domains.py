@@ -92,7 +92,7 @@ class Domains(LibvirtResource):
             if text is not None:
                 power = {"power": states.get(name, "stopped"), "autostart": name in autostart}
                 found[name] = self.entry(*text) | power
-        self.add_sizes([domains[name] for name in found if name in self.live], wanted or [])
+        self.add_sizes(self.connection, [domains[name] for name in found if name in self.live], wanted or [])
         return found
 
     def names(self, flag: int) -> set[str]:
@@ -133,15 +133,15 @@ class Domains(LibvirtResource):
         kind = self.params.get("xml", "none")
         return entry | ({} if kind == "none" else {"xml": running if kind == "live" and running else text})
 
-    def add_sizes(self, running: list[Any], wanted: list[Object]) -> None:
-        """The sizes of running domains' disks as QEMU knows them, where the options name a size."""
+    def add_sizes(self, connection: Any, running: list[Any], wanted: list[Object]) -> None:
+        """The sizes of a node's running domains' disks as QEMU knows them, where the options name a size."""
         lib = self.libvirt
         sized = {item["name"] for item in wanted if any(disk.get("size") for disk in item.get("disks") or [])}
         asked = [domain for domain in running if domain.name() in sized]
         if not asked:
             return
         try:
-            answers = self.connection.domainListGetStats(asked, lib.VIR_DOMAIN_STATS_BLOCK)
+            answers = connection.domainListGetStats(asked, lib.VIR_DOMAIN_STATS_BLOCK)
         except lib.libvirtError:
             return
         for domain, stats in answers:

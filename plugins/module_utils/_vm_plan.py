@@ -146,14 +146,22 @@ class VmPlan:
         gone = [vm for vm in absent if protected(vm, self.inventory)]
         return {
             "ha_vms": [*(self.spec(vm) for vm in ours), *(self.lost_domain(vm) for vm in gone)],
+            "ha_disks": {
+                f"{vm.name}.{disk['name']}": vm.name
+                for vm in ours
+                for disk in _guests.disks(vm, self.inventory)
+                if disk["pool"] == self.pool
+            },
             "ha_released": [vm.name for vm in (*present, *absent) if not protected(vm, self.inventory)],
         }
 
     def spec(self, vm: Machine) -> Object:
         """A VM that the cluster looks after: its domain's options, and where and how it shall be kept running."""
         plain = ("priority", "prefer", "apart", "apart_by", "together", "affinity_strict", "start_after")
+        domain = self.domain(vm)
+        domain.pop("autostart", None)
         return {
-            **self.domain(vm),
+            **domain,
             **{name: vm.get(f"vm_{name}") for name in (*plain, "guest_shutdown")},
             "nodes": self.able(vm),
             "state": "present",

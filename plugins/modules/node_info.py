@@ -57,6 +57,7 @@ options:
       port: {description: "Its port. The default is 623 for IPMI, 443 for Redfish.", type: int}
       user: {description: Who logs in., type: str, required: true}
       password: {description: With which password., type: str, required: true}
+      verify: {description: Whether its certificate must be trusted., type: bool, default: false}
   images:
     description: Whether to return the size of every RBD image, where the server can ask its Ceph cluster.
     type: bool
@@ -192,6 +193,7 @@ BMC: Object = {
     "port": {"type": "int"},
     "user": {"type": "str", "required": True},
     "password": {"type": "str", "required": True, "no_log": True},
+    "verify": {"type": "bool", "default": False},
 }
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cairn.hci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Before Pacemaker starts: wait for the storage; where that has fenced this node, end what ran before and lift the fence.
+"""Before Pacemaker starts: wait for the storage; where that has fenced this node, end what ran, and lift the fence.
 
 A node without quorum, or without a way to the storage, waits here: it could run nothing anyway.
 """
