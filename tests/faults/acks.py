@@ -28,12 +28,19 @@ class Acks:
         self.of: dict[str, list[Ack]] = defaultdict(list)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((address, port))
-        threading.Thread(target=self._receive, daemon=True).start()
+        self._thread = threading.Thread(target=self._receive, daemon=True)
+        self._thread.start()
 
     def _receive(self) -> None:
-        while True:
-            name, number, run = self._socket.recv(256).decode().split()
+        while words := self._socket.recv(256).decode().split():
+            name, number, run = words
             self.of[name].append(Ack(time.monotonic(), Record(int(number), run)))
+        self._socket.close()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._socket.sendto(b"", self._socket.getsockname())
+        self._thread.join()
 
     def since(self, name: str, start: float) -> list[Ack]:
         """A guest's acknowledgements since some time."""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -26,6 +27,7 @@ from lab import Lab
 
 POLL_SECONDS = 0.25
 OFF_SECONDS = 300.0
+SSH_SECONDS = 300.0
 FILE = "/var/lib/witness"
 PROGRAM = "/usr/local/lib/witness.py"
 # Without the default dependencies it writes before cloud-init and the network are ready.
@@ -77,6 +79,15 @@ class Cluster:
         self.addresses = {address: name for name in self.nodes for address in self._addresses(name)}
         self.pacemaker = not self.on(next(iter(self.nodes)), "command -v crm_mon").returncode
 
+    def __enter__(self) -> Cluster:
+        """Watched until the end of the block."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Watch no more."""
+        for watcher in (self.locks, self.sampler, self.acks):
+            watcher.close()
+
     # -- nodes and guests
 
     def _ssh(self, name: str) -> list[str]:
@@ -107,21 +118,26 @@ class Cluster:
 
     def install_witness(self) -> None:
         """Put the witness into all guests and start it."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self._install_witness, self.guests))
+
+    def _install_witness(self, name: str) -> None:
+        unit = UNIT.format(program=PROGRAM, file=FILE, name=name, address=self.lab.gateway, port=PORT)
+        script = (
+            f"cat > {PROGRAM} && printf %s {shlex.quote(unit)} > /etc/systemd/system/witness.service"
+            " && systemctl daemon-reload && systemctl enable -q witness && systemctl restart witness && sync"
+        )
         program = Path(witness.__file__).read_bytes()
-        for name in self.guests:
-            unit = UNIT.format(program=PROGRAM, file=FILE, name=name, address=self.lab.gateway, port=PORT)
-            script = (
-                f"cat > {PROGRAM} && printf %s {shlex.quote(unit)} > /etc/systemd/system/witness.service"
-                " && systemctl daemon-reload && systemctl enable -q witness && systemctl restart witness && sync"
-            )
-            done = self.on(name, f"sudo sh -c {shlex.quote(script)}", stdin=program, seconds=120)
-            if done.returncode:
-                raise Failure(f"{name}: the witness could not be installed: {done.stderr.decode().strip()}")
+        done = self.on(name, f"sudo sh -c {shlex.quote(script)}", stdin=program, seconds=120)
+        if done.returncode:
+            raise Failure(f"{name}: the witness could not be installed: {done.stderr.decode().strip()}")
 
     def lost(self, name: str) -> list[str]:
         """What a guest's disk has lost of what it acknowledged since this was asked last."""
         acks = list(self.acks.of[name])
         first = (self.checked[name] - 1) // (BLOCK // witness.SIZE)
+        # The witness starts before SSH does.
+        wait(lambda: [f"{name} refuses SSH"] if self.on(name, "true").returncode else [], SSH_SECONDS)
         # Past the guest's cache, which knows what its disk may have forgotten.
         read = f"sudo dd if={FILE} iflag=direct bs={BLOCK} skip={first} status=none"
         done = self.on(name, read, seconds=120)

@@ -37,11 +37,15 @@ class Locks:
         self.answered = 0.0
         self._logins = logins
         self._command = f"exec timeout 3600 python3 -u - {POOL} {' '.join(f'{guest}.disk0' for guest in guests)}"
-        threading.Thread(target=self._ask, daemon=True).start()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
 
     def _ask(self) -> None:
         program = Path(__file__).with_name("lock_owners.py").read_bytes()
         for login in itertools.cycle(self._logins.values()):
+            if self._closed.is_set():
+                return
             with subprocess.Popen(
                 [*login, self._command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
             ) as process:
@@ -54,13 +58,18 @@ class Locks:
                     continue
                 # ssh, Python and the connection take some time.
                 patience = 4 * SILENCE_SECONDS
-                while select.select([process.stdout], [], [], patience)[0]:
+                while select.select([process.stdout], [], [], patience)[0] and not self._closed.is_set():
                     line = process.stdout.readline()
                     if not line:
                         break
                     self._note(json.loads(line))
                     patience = SILENCE_SECONDS
                 process.kill()
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._closed.set()
+        self._thread.join()
 
     def _note(self, owners: dict[str, str | None]) -> None:
         self.answered = time.monotonic()

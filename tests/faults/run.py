@@ -45,13 +45,17 @@ ACTIONS: dict[str, Callable[..., object]] = {
 
 @dataclass
 class Trial:
-    """One fault: the state before it, and what was seen. Times are in seconds since the fault."""
+    """One fault: the state before it, and what was seen.
+
+    Its time is `start` (time.monotonic) and `clock` (time.time); what was seen is in seconds since then.
+    """
 
     scenario: Scenario
     targets: dict[str, list[str]]
     places: dict[str, frozenset[str]]
     runs: dict[str, str]
     start: float = 0.0
+    clock: float = 0.0
     moved: list[float] = field(default_factory=list)
     answered: list[float] = field(default_factory=list)
     stall: float = 0.0
@@ -87,7 +91,7 @@ def begin(cluster: Cluster, scenario: Scenario) -> Trial:
     """The state before a fault, and the fault."""
     known = targets(cluster)
     runs = {guest: cluster.acks.runs(guest) for guest in cluster.guests}
-    trial = Trial(scenario, known, cluster.places(), runs, time.monotonic())
+    trial = Trial(scenario, known, cluster.places(), runs, time.monotonic(), time.time())
     for step in scenario.fault:
         act(cluster, step, known)
     return trial
@@ -166,7 +170,6 @@ def check(cluster: Cluster, trial: Trial) -> None:
 def play(cluster: Cluster, scenario: Scenario) -> Trial:
     """One fault from its begin to its end."""
     wait(cluster.ill, HEALTHY_SECONDS)
-    since = time.time()
     trial = begin(cluster, scenario)
     for part in (watch, recover, check):
         try:
@@ -174,7 +177,7 @@ def play(cluster: Cluster, scenario: Scenario) -> Trial:
         except (Failure, LabError) as failure:
             trial.wrong.append(str(failure))
     if trial.wrong:
-        cluster.logs(scenario.name, since)
+        cluster.logs(scenario.name, trial.clock)
     return trial
 
 
@@ -203,14 +206,14 @@ def main() -> int:
     rows = []
     bad = 0
     try:
-        cluster = Cluster(options.inventory.resolve())
-        cluster.install_witness()
-        for scenario in chosen:
-            print(f"{scenario.title} ...", file=sys.stderr, flush=True)
-            trial = play(cluster, scenario)
-            bad += bool(trial.wrong)
-            rows.append(row(trial))
-            print(rows[-1], file=sys.stderr, flush=True)
+        with Cluster(options.inventory.resolve()) as cluster:
+            cluster.install_witness()
+            for scenario in chosen:
+                print(f"{scenario.title} ...", file=sys.stderr, flush=True)
+                trial = play(cluster, scenario)
+                bad += bool(trial.wrong)
+                rows.append(row(trial))
+                print(rows[-1], file=sys.stderr, flush=True)
     except (Failure, LabError) as failure:
         print(f"faults: {failure}", file=sys.stderr)
         bad += 1

@@ -64,16 +64,20 @@ class Sampler:
         self.qemus: dict[int, Qemu] = {}
         self._place = re.compile(rf"/cairn-lab/{lab_id}/([^/\n]+)/")
         self._others: dict[int, float] = {}
+        self._closed = threading.Event()
         threading.Thread(target=self._look, daemon=True).start()
 
     def _look(self) -> None:
         before = time.monotonic()
-        while True:
+        while not self._closed.wait(PERIOD_SECONDS):
             self._sample(time.monotonic())
             now = time.monotonic()
             self.late = max(self.late, now - before)
             before = now
-            time.sleep(PERIOD_SECONDS)
+
+    def close(self) -> None:
+        """Look no more."""
+        self._closed.set()
 
     def _sample(self, now: float) -> None:
         self._find(now)

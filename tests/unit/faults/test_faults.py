@@ -67,6 +67,7 @@ def test_a_stall_is_the_longest_silence() -> None:
     assert acks.stall("web", 0.5, 5.5) == 3.0
     assert acks.stall("web", 2.5, 9.0) == 4.0
     assert acks.stall("db", 2.0, 9.0) == 7.0
+    acks.close()
 
 
 @pytest.mark.parametrize(
