@@ -8,11 +8,11 @@ EVENTS = {
     "detection": "#f9a825",
     "fence": "#c62828",
     "storage": "#6a1b9a",
-    "VM process": "#90caf9",
+    "VM process": "#29b6f6",
     "VM runs": "#1565c0",
     "guest answers": "#2e7d32",
 }
-WIDTH, LEFT, ROW, TOP = 960, 190, 56, 64
+WIDTH, LEFT, ROW, TOP, COLUMN = 960, 190, 56, 64, 118
 STYLE = "<style>text{font:13px sans-serif;fill:#222}.s{font-size:11px;fill:#666}.b{font-weight:600}</style>"
 
 
@@ -25,7 +25,7 @@ def legend() -> list[str]:
     """The colours."""
     parts = []
     for place, (name, colour) in enumerate(EVENTS.items()):
-        x = LEFT + place * 118
+        x = LEFT + place * COLUMN
         parts.append(
             f'<circle cx="{x}" cy="38" r="5" fill="{colour}"/><text class="s" x="{x + 9}" y="42">{name}</text>'
         )
@@ -33,23 +33,20 @@ def legend() -> list[str]:
 
 
 def row(number: int, title: str, times: dict[str, float], scale: float) -> list[str]:
-    """A line from the fault to the last event, with a mark for each event; the text above is its seconds."""
-    y = TOP + number * ROW + 30
+    """A line from the fault to the last event, with a mark for each event, and their seconds below."""
+    y = TOP + number * ROW + 20
     end = LEFT + max(times.values(), default=0.0) * scale
     parts = [
         f'<text class="b" x="12" y="{y + 4}">{escape(title)}</text>',
         f'<line x1="{LEFT}" y1="{y}" x2="{end:.1f}" y2="{y}" stroke="#bbb" stroke-width="6" stroke-linecap="round"/>',
         f'<path d="M{LEFT - 5} {y - 6}l10 12m0 -12l-10 12" stroke="#222" stroke-width="2"/>',
     ]
-    last = [-100.0, -100.0]
-    for event, time in sorted(times.items(), key=lambda item: item[1]):
-        x = LEFT + time * scale
-        above = x - last[0] >= x - last[1]  # The side on which the last text is further away.
-        last[0 if above else 1] = x
-        parts.append(f'<circle cx="{x:.1f}" cy="{y}" r="6" fill="{EVENTS[event]}"><title>{event}</title></circle>')
-        parts.append(
-            f'<text class="s" x="{x:.1f}" y="{y - 10 if above else y + 20}" text-anchor="middle">{time:.1f}</text>'
-        )
+    for place, (event, colour) in enumerate(EVENTS.items()):
+        if event in times:
+            x = LEFT + times[event] * scale
+            parts.append(f'<circle cx="{x:.1f}" cy="{y}" r="6" fill="{colour}"><title>{event}</title></circle>')
+            text = f'x="{LEFT + place * COLUMN + 9}" y="{y + 22}" style="fill:{colour}"'
+            parts.append(f'<text class="s" {text}>{times[event]:.1f} s</text>')
     return parts
 
 
