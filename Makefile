@@ -79,7 +79,9 @@ test-faults: venv ## break a lab of its own in every way of tests/faults, about 
 
 ##### Upkeep
 
-bench: $(patsubst benchmarks/%.py,bench-%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))) ## all benchmarks; bench-NAME runs one
+bench: $(patsubst benchmarks/%.py,bench-%,$(filter-out benchmarks/_% benchmarks/failover.py,$(wildcard benchmarks/*.py))) ## all benchmarks; bench-NAME runs one
+
+bench-failover: ## nodes killed and cut off, again and again, and the same with the defaults of Pacemaker; takes hours
 
 bench-%: venv
 	python benchmarks/$*.py
