@@ -27,7 +27,7 @@ from lab import Lab
 
 POLL_SECONDS = 0.25
 OFF_SECONDS = 300.0
-SSH_SECONDS = 300.0
+SSH_SECONDS = 600.0
 FILE = "/var/lib/witness"
 PROGRAM = "/usr/local/lib/witness.py"
 # Without the default dependencies it writes before cloud-init and the network are ready.
@@ -128,16 +128,19 @@ class Cluster:
             " && systemctl daemon-reload && systemctl enable -q witness && systemctl restart witness && sync"
         )
         program = Path(witness.__file__).read_bytes()
+        self._wait_ssh(name)
         done = self.on(name, f"sudo sh -c {shlex.quote(script)}", stdin=program, seconds=120)
         if done.returncode:
             raise Failure(f"{name}: the witness could not be installed: {done.stderr.decode().strip()}")
+
+    def _wait_ssh(self, name: str) -> None:
+        wait(lambda: [f"{name} does not answer on SSH"] if self.on(name, "true").returncode else [], SSH_SECONDS)
 
     def lost(self, name: str) -> list[str]:
         """What a guest's disk has lost of what it acknowledged since this was asked last."""
         acks = list(self.acks.of[name])
         first = (self.checked[name] - 1) // (BLOCK // witness.SIZE)
-        # The witness starts before SSH does.
-        wait(lambda: [f"{name} refuses SSH"] if self.on(name, "true").returncode else [], SSH_SECONDS)
+        self._wait_ssh(name)  # The witness starts before SSH does.
         # Past the guest's cache, which knows what its disk may have forgotten.
         read = f"sudo dd if={FILE} iflag=direct bs={BLOCK} skip={first} status=none"
         done = self.on(name, read, seconds=120)

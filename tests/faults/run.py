@@ -205,6 +205,7 @@ def main() -> int:
     chosen = [s for s in SCENARIOS if (s.name in options.names or not options.names) and (s.quick or not options.quick)]
     rows = []
     bad = 0
+    gap = ""
     try:
         with Cluster(options.inventory.resolve()) as cluster:
             cluster.install_witness()
@@ -214,10 +215,11 @@ def main() -> int:
                 bad += bool(trial.wrong)
                 rows.append(row(trial))
                 print(rows[-1], file=sys.stderr, flush=True)
+            gap = f"; between two looks at the guests were at most {cluster.sampler.late:.2f} s"
     except (Failure, LabError) as failure:
         print(f"faults: {failure}", file=sys.stderr)
         bad += 1
-    print("\n".join([HEAD, *rows, f"seconds since the fault; {len(rows)} faults, {bad} wrong"]))
+    print("\n".join([HEAD, *rows, f"seconds since the fault; {len(rows)} faults, {bad} wrong{gap}"]))
     return 1 if bad else 0
 
 

@@ -64,8 +64,8 @@ SCENARIOS = (
         hold=20,
         heal=(("join", "busy"),),
     ),
-    Scenario("dc", "Pacemaker's DC killed", (("kill", "dc"),), Guests.MOVE),
-    Scenario("leader", "leader of the monitors killed", (("kill", "leader"),), Guests.MOVE),
+    Scenario("dc", "Pacemaker's DC killed", (("kill", "dc"),), Guests.MOVE, hold=20),
+    Scenario("leader", "leader of the monitors killed", (("kill", "leader"),), Guests.MOVE, hold=20),
     Scenario("corosync_killed", "corosync killed", (("run", "busy", "pkill -KILL -x corosync"),), Guests.ANY, hold=20),
     Scenario(
         "corosync_stopped",
