@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -52,6 +53,63 @@ def empty(members: list[dict[str, Any]]) -> Element:
     return cib
 
 
+Moves = dict[str, tuple[str, str | None, str | None]]
+
+
+def history(cib: Element, at: dict[str, str | None]) -> None:
+    """Note where each VM runs, and that all else was looked for and not found.
+
+    crm_simulate can act by itself, but writes the whole CIB after each action, which for many VMs takes minutes.
+    """
+    vm = {"class": "ocf", "provider": "cairn", "type": "vm"}
+    for node in cib.iter("node_state"):
+        resources = node.find("lrm/lrm_resources")
+        assert resources is not None
+        resources.clear()
+        for primitive in cib.iterfind("configuration/resources/primitive"):
+            name = primitive.get("id", "")
+            entry = SubElement(
+                resources, "lrm_resource", {"id": name, **vm} if primitive.get("template") else fence(primitive)
+            )
+            there = at.get(name.removeprefix("vm-")) == node.get("uname")
+            task, code = ("start", 0) if there else ("monitor", 7)
+            key = f"1:0:{code}:00000000-0000-4000-8000-000000000000"
+            done = {
+                "operation": task,
+                "operation_key": f"{name}_{task}_0",
+                "interval": "0",
+                "op-digest": digest(primitive),
+            }
+            result = {"call-id": "1", "rc-code": str(code), "op-status": "0"}
+            keys = {"transition-key": key, "transition-magic": f"0:{code};{key}"}
+            SubElement(entry, "lrm_rsc_op", {"id": f"{name}_last_0", **done, **result, **keys})
+
+
+def digest(primitive: Element) -> str:
+    """What Pacemaker knows parameters by, so as to restart what was started with others (lib/common/digest.c, v1)."""
+    pairs = {one.get("name", ""): one.get("value", "") for one in primitive.iterfind("instance_attributes/nvpair")}
+    text = "".join(f' {name}="{value}"' for name, value in sorted(pairs.items()))
+    return hashlib.md5(f" <parameters{text}/>\n".encode(), usedforsecurity=False).hexdigest()
+
+
+def fence(primitive: Element) -> dict[str, str]:
+    """A fence device in the history."""
+    return {"id": primitive.get("id", ""), "class": "stonith", "type": primitive.get("type", "")}
+
+
+def moves(answer: Element) -> Moves:
+    """The actions with VMs of an answer of crm_simulate."""
+    return {
+        one.get("resource", "").removeprefix("vm-"): (
+            one.get("action", ""),
+            one.get("source"),
+            one.get("dest") or (one.get("node") if one.get("action") == "start" else None),
+        )
+        for one in answer.iterfind("actions/rsc_action")
+        if one.get("resource", "").startswith("vm-")
+    }
+
+
 class Cluster:
     """A cluster that lives in a file."""
 
@@ -60,31 +118,31 @@ class Cluster:
         self.file = folder / "cib.xml"
         self.plan = plan
         self.cib = _cib.merge(empty(plan["ha"]["members"]), cluster_elements(plan["ha"]), [])
-        self.moves: dict[str, tuple[str, str | None, str | None]] = {}
-        self.at: dict[str, str | None] = {}
-        self.define(plan["ha_vms"])
+        self.cib = _cib.merge(self.cib, vm_elements(plan["ha_vms"]), _cib.vm_ids(self.cib))
+        names = [spec["name"] for spec in plan["ha_vms"]]
+        self.at: dict[str, str | None] = dict.fromkeys(names)
+        history(self.cib, self.at)
+        self.moves: Moves = self.decide()
+        self.at |= {name: to for name, (_action, _from, to) in self.moves.items()}
+        history(self.cib, self.at)
 
-    def define(self, specs: list[dict[str, Any]]) -> None:
-        """Write the VMs into the CIB, and let the cluster do what follows."""
-        self.cib = _cib.merge(self.cib, vm_elements(specs), _cib.vm_ids(self.cib))
-        self.then()
+    def ask(self, *options: str) -> Element:
+        """What crm_simulate says of the CIB."""
+        ElementTree.ElementTree(self.cib).write(self.file)
+        command = [tool("crm_simulate"), "--output-as=xml", f"--xml-file={self.file}", *options]
+        return ElementTree.fromstring(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    def decide(self, *events: str) -> Moves:
+        """What the cluster would do after something (an option of crm_simulate): by VM the action, from and to."""
+        return moves(self.ask("--run", *events))
 
     def then(self, *events: str) -> None:
-        """Something happens (an option of crm_simulate), and the cluster acts until it is content.
-
-        `moves` has what it did with each VM, by name: action, from, to; `at` where each VM is then.
-        """
-        ElementTree.ElementTree(self.cib).write(self.file)
-        options = ["--simulate", "--output-as=xml", f"--xml-file={self.file}", f"--save-output={self.file}", *events]
-        done = subprocess.run([tool("crm_simulate"), *options], check=True, capture_output=True, text=True)
-        answer = ElementTree.fromstring(done.stdout)
+        """Something happens, and the cluster acts: `moves` has what it did, `at` where each VM is then."""
+        answer = self.ask("--simulate", f"--save-output={self.file}", *events)
         self.cib = ElementTree.parse(self.file).getroot()
-        self.moves = {
-            one.get("resource", "").removeprefix("vm-"): (one.get("action", ""), one.get("source"), one.get("dest"))
-            for one in answer.iterfind("actions/rsc_action")
-            if one.get("resource", "").startswith("vm-")
-        }
-        status = answer.find("revised_cluster_status") or answer.find("cluster_status")
+        self.moves = moves(answer)
+        revised = answer.find("revised_cluster_status")
+        status = answer.find("cluster_status") if revised is None else revised
         assert status is not None
         for one in status.iter("resource"):
             node = one.find("node")
