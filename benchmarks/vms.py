@@ -1,7 +1,7 @@
 """200 VMs that the cluster looks after: added in one run, an unchanged run, and what their monitors cost.
 
 Run on a converged lab. The VMs bench-* have 16 MiB and no disk: their firmware finds nothing to boot and waits. The
-same running domains are then monitored by ocf:heartbeat:VirtualDomain, unmanaged, as the peer. All are removed in the end.
+same running domains are then monitored by ocf:heartbeat:VirtualDomain, unmanaged, as the peer. All are removed at last.
 """
 
 from __future__ import annotations
