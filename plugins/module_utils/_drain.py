@@ -91,7 +91,7 @@ def vm_blockers(
         then = after.get(vm)
         lost = then is None or _moves.home(then) in (None, name)
         if _moves.home(now) == name and now["target_role"] != "Stopped" and lost:
-            yield f"{vm} can't leave {name}: {_moves.why_not(cib, running, vm, taking)}."
+            yield f"{vm} can't leave {name}: {_moves.why_not(cib, after, vm, taking)}."
         elif _moves.home(now) not in (None, name) and lost:
             yield f"{vm}, on {_moves.home(now)}, would be stopped to make room."
 

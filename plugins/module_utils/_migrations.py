@@ -119,13 +119,13 @@ class Migrations(Resource):
         if not _moves.usable(self.nodes[to]):
             raise ResourceError(f"{name} can't go to {to}: that node is {_moves.why_unusable(self.nodes[to])}.")
         if then != to:
-            raise ResourceError(f"{name} can't go to {to}: {_moves.why_not(self.cib, self.vms, name, [to])}.")
+            raise ResourceError(f"{name} can't go to {to}: {_moves.why_not(self.cib, self.after, name, [to])}.")
 
     def check_anywhere(self, name: str, now: str, then: str | None) -> None:
         """Whether there is any other node for a VM."""
         if then in (None, now):
             others = [node for node, state in self.nodes.items() if node != now and _moves.usable(state)]
-            raise ResourceError(f"{name} can't leave {now}: {_moves.why_not(self.cib, self.vms, name, others)}.")
+            raise ResourceError(f"{name} can't leave {now}: {_moves.why_not(self.cib, self.after, name, others)}.")
 
     def apply_all(self, work: list[tuple[Object | None, Object, list[Change]]]) -> None:
         """All in one patch; Pacemaker moves the VMs after it, and they stay where they are when this is taken away."""
