@@ -14,10 +14,10 @@ OURS := $(wildcard benchmarks docs lab molecule tests)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv lab nodes guest-image demo test lint types units sanity molecule bench docs changelog pins clean
+.PHONY: help venv lab nodes guest-image demo test lint types units sanity molecule test-faults bench docs changelog pins clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##### A cluster on this machine
 
@@ -52,8 +52,11 @@ types: venv ## mypy
 	mypy -p ansible_collections.cairn.hci.plugins
 	mypy $(OURS)
 
-units: venv ## pytest tests/unit
+units: venv /usr/sbin/crm_simulate ## pytest tests/unit
 	pytest
+
+/usr/sbin/crm_simulate: # Pacemaker's own scheduler, offline
+	$(APT) update && $(APT) install --no-install-recommends pacemaker-cli-utils
 
 # ansible-test works only in a git repository below ansible_collections, so it tests what is shipped. It would download pip,
 # unless a file of that name is there; Python has pip in ensurepip.
@@ -70,9 +73,18 @@ sanity: venv ## ansible-test sanity on the built artifact
 molecule: venv ## a lab of its own: converge, idempotence, verify
 	molecule test --all
 
+test-faults: FAULTS = molecule/default/hosts
+test-faults: venv ## break a lab of its own in every way of tests/faults, about 40 minutes
+	$(MAKE) clean lab INVENTORY=$(FAULTS)
+	ansible-playbook -i $(FAULTS) playbooks/site.yml
+	python tests/faults/run.py $(FAULTS)
+	$(MAKE) clean INVENTORY=$(FAULTS)
+
 ##### Upkeep
 
-bench: $(patsubst benchmarks/%.py,bench-%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))) ## all benchmarks; bench-NAME runs one
+bench: $(patsubst benchmarks/%.py,bench-%,$(filter-out benchmarks/_% benchmarks/failover.py,$(wildcard benchmarks/*.py))) ## all benchmarks; bench-NAME runs one
+
+bench-failover: ## nodes killed and cut off, again and again, and the same with the defaults of Pacemaker; takes hours
 
 bench-%: venv
 	python benchmarks/$*.py

@@ -1,7 +1,8 @@
 """What the benchmarks share: run tasks on the lab with Ansible, time them, show a table and keep the figures.
 
 Figures are written to build/bench/NAME.json, a list of objects with metric, value, unit, runs (the single values, of
-which `value` is the median), and where there is one, the peer or floor it is compared with and how that compares.
+which `value` is the median, or what the metric's name says), and where there is one, the peer or floor it is compared
+with and how that compares.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 INVENTORY = ROOT / os.environ.get("INVENTORY", "inventories/lab/hosts")
 OUTPUT = ROOT / "build/bench"
+# For the benchmarks that import these: what is run as it is knows its own directory only.
+sys.path += [str(ROOT / "lab"), str(ROOT / "tests/faults")]
 # Where the nodes keep the interpreter that measures modules, and what it wrote.
 MEASURE = "/var/tmp/cairn-bench-python"
 MODULE_LOG = "/var/tmp/cairn-bench-modules"
@@ -45,10 +48,20 @@ class Bench:
         self.figures: list[Object] = []
 
     def add(
-        self, metric: str, values: list[float], unit: str, *, against: Object | None = None, **remarks: str
+        self,
+        metric: str,
+        values: list[float],
+        unit: str,
+        *,
+        against: Object | None = None,
+        of: Callable[[list[float]], float] = statistics.median,
+        **remarks: str,
     ) -> Object:
-        """Keep the median of `values`, as a multiple of the figure `against`; remarks are `target` and `note`."""
-        figure: Object = {"metric": metric, "value": round(statistics.median(values), 4), "unit": unit}
+        """Keep the median of `values`, or what else `of` makes of them, as a multiple of the figure `against`.
+
+        Remarks are `target` and `note`.
+        """
+        figure: Object = {"metric": metric, "value": round(of(values), 4), "unit": unit}
         figure["runs"] = [round(value, 4) for value in values]
         if against:
             figure["compared_with"] = against["metric"]

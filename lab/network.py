@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from host import run, run_json
@@ -113,6 +114,13 @@ def plug(name: str, master: str, cable: str) -> None:
         run("ip", "link", "set", name, "nomaster", "up")
     else:
         run("ip", "link", "set", name, "master", master, "down" if cable == OUT else "up")
+
+
+def discard(name: str) -> None:
+    """Remove a veth that a killed node left: the kernel does so, too, seconds later when the machine is busy."""
+    with suppress(LabError):  # It may do so right now.
+        if Path("/sys/class/net", name).exists():
+            run("ip", "link", "delete", name)
 
 
 def cables(marker: Path) -> dict[str, str]:

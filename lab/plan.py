@@ -34,11 +34,12 @@ class Nic:
 
 @dataclass(frozen=True)
 class Bmc:
-    """A node's BMC, which answers at the gateway's address."""
+    """A node's BMC, which answers at the gateway's address; ``address`` is what the inventory says of that."""
 
     port: int
     user: str
     password: str
+    address: str | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def _bmc(host: str, place: int, variables: dict[str, Any]) -> Bmc:
     port = given.get("port", BMC_PORT + place)
     if not isinstance(port, int):
         raise LabError(f"{host}: ha_bmc.port is {port!r}; the lab needs a plain number")
-    return Bmc(port, str(given.get("user", "admin")), str(given.get("password", "cairn-lab")))
+    return Bmc(port, str(given.get("user", "admin")), str(given.get("password", "cairn-lab")), given.get("address"))
 
 
 def build(inventory: dict[str, Any], name: str, disks: int = 1, prefix: int = 24) -> Plan:

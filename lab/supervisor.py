@@ -45,6 +45,8 @@ def supervise(directory: Path) -> int:
 
     signal.signal(signal.SIGTERM, power_off)
     while True:
+        for nic in spec["nics"]:
+            network.discard(nic["veth"])
         process = subprocess.Popen(spec["command"], env={**os.environ, **spec["environment"]})
         plug_all(spec["nics"], directory / "unplugged", process)
         code = process.wait()

@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.cairn.hci.plugins.module_utils import (
     _guests,
+    _ha_checks,
     _inventory,
     _networks,
     _node_checks,
@@ -75,6 +76,7 @@ class ActionModule(ActionBase):
         """Check everything that what is known allows to check; return the plan when nothing is wrong."""
         bad = problems.hosts()
         _inventory.check(inventory, problems, bad)
+        _ha_checks.check(inventory, problems, bad)
         if not inventory.nodes:
             return None
         _node_checks.check(inventory, problems, bad)
@@ -95,6 +97,8 @@ class ActionModule(ActionBase):
             return None
         devices = _plan.osds(inventory, ceph["fsid"], problems)
         where = attempt(problems, "", _plan.placement, inventory, among, devices)
+        if where is not None:
+            _ha_checks.check_room(inventory, where.guests, where.hosts, problems)
         if where is None or problems:
             return None
         return attempt(problems, "", _plan.build, inventory, ceph, devices, where, among)

@@ -49,8 +49,8 @@ def to_dict(path: str) -> Object | None:
 
 
 def unread(path: str, unit: str) -> bool:
-    """Whether a file is newer than the last start of the unit that reads it."""
-    shown = run("systemctl", "show", "--property=ActiveEnterTimestamp", "--timestamp=unix", unit, seconds=30)
+    """Whether a file is newer than the last start, or reload, of the unit that reads it."""
+    shown = run("systemctl", "show", "--property=StateChangeTimestamp", "--timestamp=unix", unit, seconds=30)
     since = shown.strip().partition("=@")[2]
     return since.isdigit() and int(os.stat(path).st_mtime) > int(since)
 

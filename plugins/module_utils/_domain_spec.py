@@ -44,7 +44,7 @@ NIC: Object = {
     "model": TEXT,
     "link": FLAG,
 }
-OPTIONS: Object = {
+DOMAIN: Object = {
     "name": NAME,
     **dict.fromkeys(("uuid", "title", "description", "memory", "memory_max", "cpu_model", "machine"), TEXT),
     **dict.fromkeys(("vcpus", "vcpus_max"), NUMBER),

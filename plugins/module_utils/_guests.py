@@ -119,7 +119,7 @@ def able(vm: Machine, inventory: Inventory, problems: Problems) -> frozenset[str
 
 def _having(vm: Machine, nic: Object, where: str, inventory: Inventory) -> set[str]:
     """The nodes that have the network of one interface. Raise ResourceError when that is none, or not the VM's."""
-    network, node = nic["network"], vm.get("vm_node")
+    network, chosen = nic["network"], [vm.get("vm_node")] if vm.get("vm_node") else vm.get("vm_nodes")
     having = inventory.having(network)
     if not inventory.answered() and network not in inventory.networks():
         return set(inventory.nodes)
@@ -128,9 +128,11 @@ def _having(vm: Machine, nic: Object, where: str, inventory: Inventory) -> set[s
     if nic.get("vlan"):
         having = _with_vlans(having, network, where)
     names = {node.name for node in having}
-    if node in inventory.nodes and node not in names:
+    lacking = [node for node in chosen if node in inventory.nodes and node not in names]
+    if lacking:
+        by = "vm_node" if vm.get("vm_node") else "vm_nodes"
         raise ResourceError(
-            f"{where}.network: {node}, chosen by vm_node, has no {network} for it; {some(sorted(names))} has."
+            f"{where}.network: {lacking[0]}, chosen by {by}, has no {network} for it; {some(sorted(names))} has."
         )
     return names
 

@@ -80,6 +80,7 @@ def fence_device(device: Object) -> Element:
     """A fence device as a resource."""
     found = Element("primitive", {"id": device["id"], "class": "stonith", "type": device["agent"]})
     found.append(values("instance_attributes", "params", device["id"], device["parameters"]))
+    found.append(values("meta_attributes", "meta", device["id"], {"resource-stickiness": 1}))
     found.append(operations(device["id"], {"name": "monitor", "interval": "60s", "timeout": "60s"}))
     return found
 

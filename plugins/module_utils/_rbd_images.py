@@ -86,13 +86,16 @@ class Images(CephResource):
         """Read the images whose header says all; the name of each parent comes from one of its clones, opened."""
         headers: dict[str, Header] = {}
         clones: dict[bytes, Object] = {}
-        for item in items:
-            if number := names.get(item["pool"], {}).get(item["name"]):
-                with self.pools.explained(path_of(item)):
-                    header = read_header(self.pools[item["pool"]], number)
-                if header and plain(header) and ("parent" in header or not item.get("clone_of")):
-                    headers[path_of(item)] = header
-                    clones.setdefault(header.get("parent", b""), item)
+        there = [item for item in items if item["name"] in names.get(item["pool"], {})]
+
+        def look(item: Object) -> Header | None:
+            with self.pools.explained(path_of(item)):
+                return read_header(self.pools[item["pool"]], names[item["pool"]][item["name"]])
+
+        for item, header in zip(there, self.each(look, there), strict=True):
+            if header and plain(header) and ("parent" in header or not item.get("clone_of")):
+                headers[path_of(item)] = header
+                clones.setdefault(header.get("parent", b""), item)
         clones.pop(b"", None)
         parents = dict(zip(clones, self.each(self.pools.parent_of, list(clones.values())), strict=True))
         return {

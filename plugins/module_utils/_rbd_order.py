@@ -42,8 +42,9 @@ def waves(
     rest = work
     while rest:
         making = {path_of(wanted) for _current, wanted, _changes in rest}
-        ready = [one for one in rest if (one[1]["parent"] or "").partition("@")[0] not in making]
+        waits = [(one[1]["parent"] or "").partition("@")[0] in making for one in rest]
+        ready = [one for one, wait in zip(rest, waits, strict=True) if not wait]
         if not ready:
             raise ResourceError(f"Images {', '.join(sorted(making))} shall be clones of each other.")
         yield ready
-        rest = [one for one in rest if one not in ready]
+        rest = [one for one, wait in zip(rest, waits, strict=True) if wait]

@@ -9,24 +9,21 @@ Private to the collection.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
-import shutil
 import subprocess
-import tempfile
 import time
-from http.client import HTTPException
-from urllib.error import HTTPError
+from typing import TYPE_CHECKING
 
-from ansible.module_utils.urls import open_url
 from ansible_collections.cairn.hci.plugins.module_utils._image_file import HEAD, inspect
 from ansible_collections.cairn.hci.plugins.module_utils._rbd_options import is_url
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
-from ansible_collections.cairn.hci.plugins.module_utils._units import format_size
 
-BLOCK = 1024 * 1024
-# Seconds without one byte, after which a server counts as dead.
-STALL = 30
+# Ansible's packer sees this import and ships the file. It is loaded only where something is fetched: what it needs of
+# HTTP takes longer to load than all else.
+if TYPE_CHECKING:
+    from ansible_collections.cairn.hci.plugins.module_utils._download import Download
 
 
 class Source:
@@ -77,32 +74,9 @@ class Source:
 
     def download(self, directory: str) -> int:
         """Fetch the URL into a file without a name."""
-        target, path = tempfile.mkstemp(dir=directory)
-        os.unlink(path)
-        try:
-            self.transfer(target, directory)
-        except HTTPError as error:
-            raise ResourceError(f"{self.name}: the server answers {error.code} {error.reason}.") from error
-        except (OSError, HTTPException, ValueError) as error:
-            raise ResourceError(f"{self.name} can't be fetched: {error}") from error
-        return target
-
-    def transfer(self, target: int, directory: str) -> None:
-        """Copy what the server sends to `target`. Raise ResourceError where it is too much or too little."""
-        with open_url(self.name, timeout=STALL, http_agent="cairn.hci") as answer:
-            length = int(answer.headers.get("Content-Length") or 0)
-            free = shutil.disk_usage(directory).free
-            if length > free:
-                raise ResourceError(
-                    f"{self.name} has {format_size(length)}, and {directory} on this node has only {format_size(free)} "
-                    "free: choose another tmp_dir."
-                )
-            while block := answer.read(BLOCK):
-                os.write(target, block)
-                self.remaining()
-        received = os.fstat(target).st_size
-        if length and received != length:
-            raise ResourceError(f"{self.name} broke off after {received} of {length} bytes; run again.")
+        module = importlib.import_module(f"{__package__}._download")
+        download: Download = module.Download(self.name, self.remaining)
+        return download.fetch(directory)
 
     def verify(self, head: bytes) -> None:
         """Raise ResourceError where the content is not what the checksum says."""

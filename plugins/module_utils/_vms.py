@@ -213,6 +213,7 @@ class Vms(Domains):
         power = "stopped" if domain is None else self.power_of(domain)
         return entry | {
             "power": power,
+            "autostart": False,
             "node": node,
             "definitions": sorted(self.places.defined.get(name, {})),
         }
@@ -225,7 +226,7 @@ class Vms(Domains):
 
     def plan(self, current: Object | None, wanted: Object) -> list[Change]:
         """The domain's changes, then what Pacemaker is to be told, and definitions that are left on nodes."""
-        changes = [change for change in super().plan(current, wanted) if change.field != "autostart"]
+        changes = super().plan(current, wanted)
         if wanted["state"] == "absent":
             return changes
         after = texts(self.elements(), wanted["name"])

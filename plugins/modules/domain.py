@@ -94,15 +94,17 @@ domains:
       sample: [cpu_model, disks.data.cache]
 """
 
-from ansible_collections.cairn.hci.plugins.module_utils._domain_spec import AUTOSTART, OPTIONS, STORAGE
+from ansible_collections.cairn.hci.plugins.module_utils._domain_spec import AUTOSTART, DOMAIN, STORAGE
 from ansible_collections.cairn.hci.plugins.module_utils._domains import Domains
 from ansible_collections.cairn.hci.plugins.module_utils._libvirt import CONNECTION
 from ansible_collections.cairn.hci.plugins.module_utils._resource import run
 
+OPTIONS = DOMAIN | AUTOSTART
+
 
 def main() -> None:
     """Entry point."""
-    run(Domains, OPTIONS | AUTOSTART, CONNECTION | STORAGE)
+    run(Domains, OPTIONS, CONNECTION | STORAGE)
 
 
 if __name__ == "__main__":

@@ -76,15 +76,17 @@ vms:
 """
 
 from ansible_collections.cairn.hci.plugins.module_utils._ceph import CONNECTION as CEPH
-from ansible_collections.cairn.hci.plugins.module_utils._domain_spec import OPTIONS, PLACEMENT, STORAGE
+from ansible_collections.cairn.hci.plugins.module_utils._domain_spec import DOMAIN, PLACEMENT, STORAGE
 from ansible_collections.cairn.hci.plugins.module_utils._libvirt import CONNECTION
 from ansible_collections.cairn.hci.plugins.module_utils._resource import run
 from ansible_collections.cairn.hci.plugins.module_utils._vms import COMMON, Vms
 
+OPTIONS = DOMAIN | PLACEMENT
+
 
 def main() -> None:
     """Entry point."""
-    run(Vms, OPTIONS | PLACEMENT, CEPH | CONNECTION | STORAGE | COMMON)
+    run(Vms, OPTIONS, CEPH | CONNECTION | STORAGE | COMMON)
 
 
 if __name__ == "__main__":

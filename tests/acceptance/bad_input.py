@@ -245,6 +245,11 @@ CASES = (
         put(f"{NODES}.ceph_pools.vms", state="absent"),
         arguments=("--check",),
     ),
+    Case(
+        "a single copy",
+        r"ceph_pools\.vms\.size: 1 is a single copy, which Ceph refuses; give at least 2, or .*",
+        put(f"{NODES}.ceph_pools.vms", size=1),
+    ),
     Case("vm_node that there is not", r"web1: vm_node: node9 is no host of .*; did you .*", put(WEB, vm_node="node9")),
     Case(
         "no OSD disk matches",
@@ -307,14 +312,14 @@ CASES = (
     ),
     Case(
         "login that is not root's",
-        r"node2 \(10\.86\.0\.12\) refuses the login as nobody: .*; check ansible_user.*",
+        r"node2 \(10\.77\.0\.12\) refuses the login as nobody: .*; check ansible_user.*",
         put("nodes.hosts.node2", ansible_user="nobody"),
         damage="true",
     ),
     Case(
         "node down",
-        r"node2 \(10\.86\.0\.99\) does not answer over SSH: .*; start it or correct .*",
-        put("nodes.hosts.node2", ansible_host="10.86.0.99"),
+        r"node2 \(10\.77\.0\.99\) does not answer over SSH: .*; start it or correct .*",
+        put("nodes.hosts.node2", ansible_host="10.77.0.99"),
         damage="true",
     ),
     Case(
@@ -329,6 +334,9 @@ CASES = (
         count=3,
     ),
 )
+
+# The cases are written for a lab whose addresses begin so.
+WRITTEN = "10.77"
 
 CALLS = (
     Call(
@@ -360,6 +368,8 @@ class Lab:
         self.path, self.work = inventory, work
         text = inventory.read_text(encoding="utf-8").replace("{{ inventory_dir }}", str(inventory.parent.resolve()))
         self.inventory: Object = yaml.safe_load(text.replace("inventory_dir", f"'{inventory.parent.resolve()}'"))
+        address = self.inventory["nodes"]["hosts"]["node1"]["ansible_host"]
+        self.network = ".".join(address.split(".")[:2])
         self.extra: dict[str, str] = {}
 
     def run(self, *command: str) -> tuple[int, str]:
@@ -380,7 +390,7 @@ class Lab:
         """The inventory with one bad input."""
         inventory = copy.deepcopy(self.inventory)
         case.change(inventory)
-        text = yaml.safe_dump(inventory, sort_keys=False, width=1000).replace(*case.text)
+        text = yaml.safe_dump(inventory, sort_keys=False, width=1000).replace(*case.text).replace(WRITTEN, self.network)
         path = self.work / case.name.replace(" ", "-").replace("'", "")
         path.write_text(self.fill(text), encoding="utf-8")
         return path
@@ -403,7 +413,7 @@ class Lab:
         finally:
             if case.damage:
                 self.shell("node2", case.repair)
-        return judge(case, status, output)
+        return judge(case, status, output.replace(self.network, WRITTEN))
 
     def try_call(self, call: Call) -> list[str]:
         """Call a module on node1."""

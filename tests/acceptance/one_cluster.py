@@ -79,7 +79,7 @@ CASES = (
         "the first node reinstalled, the others cut off",
         before=(("reinstall", "{0}", "--keep-disks"), ("cut", "{1}"), ("cut", "{2}")),
         after=(("join", "{1}"), ("join", "{2}")),
-        says=r"{1} (is down|can't be reached|does not answer)",
+        says=r"{1} \([0-9.]+\) does not answer over SSH: .*; start it",
     ),
     Case(
         "the first node reinstalled, the others without storage network",
@@ -144,8 +144,8 @@ def wrong(case: Case, output: str, cluster: Cluster) -> list[str]:
         found += [] if failed and re.search(case.says.format(*cluster.nodes), output) else ["it does not say why"]
     elif failed or changed != case.changes:
         found.append(f"failed: {failed}, changed: {changed}")
-    if cluster.fsids() != {cluster.fsid}:
-        found.append(f"clusters: {cluster.fsids()}, and there was {cluster.fsid}")
+    if others := cluster.fsids() - {cluster.fsid}:
+        found.append(f"clusters: {others}, and there was {cluster.fsid}")
     return found + ([output[-3000:]] if found else [])
 
 

@@ -107,4 +107,7 @@ def test_each_node_has_a_bmc_of_its_own() -> None:
     lab = plan.build(
         inventory(a={"ansible_host": "192.0.2.11"}, b={"ansible_host": "192.0.2.12", "ha_bmc": given}), "x"
     )
-    assert [node.bmc for node in lab.nodes] == [plan.Bmc(6231, "admin", "cairn-lab"), plan.Bmc(7000, "root", "x")]
+    assert [node.bmc for node in lab.nodes] == [
+        plan.Bmc(6231, "admin", "cairn-lab"),
+        plan.Bmc(7000, "root", "x", "192.0.2.1"),
+    ]

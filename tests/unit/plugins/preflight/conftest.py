@@ -134,6 +134,20 @@ class World:
         self.facts: dict[str, Any] = {name: facts(place) for place, name in enumerate(names, 1)}
         self.answers: dict[str, Any] = {}
 
+    def add_node(self, name: str) -> None:
+        """A further node like the others, with the next addresses."""
+        place = len(self.groups["nodes"]) + 1
+        self.groups["nodes"].append(name)
+        self.hosts[name] = {"ansible_host": f"192.0.2.{10 + place}"}
+        self.facts[name] = facts(place)
+
+    def available(self) -> None:
+        """High availability with a BMC and a watchdog for each node."""
+        self.nodes["ha_enabled"] = True
+        for place, name in enumerate(self.groups["nodes"], 1):
+            self.facts[name]["ha"]["watchdog"] = "/dev/watchdog0"
+            self.hosts[name]["ha_bmc"] = {"address": f"192.0.2.{200 + place}", "user": "admin", "password": "S3cret"}
+
     def variables(self) -> dict[str, Any]:
         """What the plugin gets of Ansible."""
         hostvars: dict[str, dict[str, Any]] = {}
@@ -181,10 +195,7 @@ def world(image: Path) -> World:
 @pytest.fixture
 def cluster(world: World) -> World:
     """The healthy cluster with high availability."""
-    world.nodes["ha_enabled"] = True
-    for place, name in enumerate(world.groups["nodes"], 1):
-        world.facts[name]["ha"]["watchdog"] = "/dev/watchdog0"
-        world.hosts[name]["ha_bmc"] = {"address": f"192.0.2.{200 + place}", "user": "admin", "password": "S3cret"}
+    world.available()
     return world
 
 

@@ -206,11 +206,6 @@ def test_the_number_of_monitors(world: Any, plan: Plan, count: int, monitors: in
         "ceph_config": {"global": {"mon_allow_pool_size_one": True}},
     }
     for place in range(4, count + 1):
-        one = {**world.facts["node1"], "interfaces": []}
-        world.facts[f"node{place}"], world.hosts[f"node{place}"] = one, {"ansible_host": f"192.0.2.{10 + place}"}
-        one["interfaces"] = [
-            link | {"mac": f"52:54:00:00:0{n}:{place:02x}", "addresses": []}
-            for n, link in enumerate(world.facts["node1"]["interfaces"], 1)
-        ]
-    world.groups["nodes"] = [f"node{n}" for n in range(1, count + 1)]
+        world.add_node(f"node{place}")
+    del world.groups["nodes"][count:]
     assert len(plan()["monitors"]) == monitors
