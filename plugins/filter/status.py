@@ -27,7 +27,10 @@ def status_table(hostvars: Mapping[str, Object], groups: Mapping[str, list[str]]
     nodes = {name: hostvars[name].get("cairn_node") for name in groups.get("nodes", [])}
     answers = [hostvars[name].get("cairn_ceph") for name in nodes]
     vms = {name: login(hostvars[name], name) for name in groups.get("vms", [])}
-    return "\n".join(status(nodes, next((a for a in answers if a), None), vms))
+    told = [hostvars[name].get("cairn_ha", {}).get("ha") for name in nodes]
+    # Those who have lost the others don't know how the cluster is.
+    ha = next((one for one in told if one and one["quorum"]), None) or next((one for one in told if one), None)
+    return "\n".join(status(nodes, next((a for a in answers if a), None), vms, ha))
 
 
 def cluster_problems(

@@ -9,6 +9,7 @@ Private to the collection.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from ansible_collections.cairn.hci.plugins.module_utils._ceph import Cluster
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
@@ -59,13 +60,14 @@ def managers(manager_map: Object) -> list[str]:
     return active + sorted(standby["name"] for standby in manager_map["standbys"])
 
 
-def to_dict(cluster: Cluster) -> Object:
+def to_dict(cluster: Cluster, ignore: Collection[str] = ()) -> Object:
     """Ask the monitors for everything, five commands in all."""
     status = cluster.command({"prefix": "status"})
     monitors = status["monmap"].get("mons") or cluster.command({"prefix": "mon dump"})["mons"]
     return {
         "fsid": status["fsid"],
         "health": status["health"]["status"],
+        "healthy": is_healthy(status["health"], ignore),
         "checks": checks(status["health"]),
         "monitors": sorted(monitor["name"] for monitor in monitors),
         "quorum": sorted(status["quorum_names"]),
@@ -78,10 +80,16 @@ def to_dict(cluster: Cluster) -> Object:
     }
 
 
-def wait_for_health(cluster: Cluster, seconds: float) -> None:
-    """Return when the cluster is HEALTH_OK, or after `seconds`: the caller looks at what is then the case."""
+def is_healthy(health: Object, ignore: Collection[str] = ()) -> bool:
+    """Whether nothing is wrong, apart from checks that are ignored."""
+    raised = [name for name, check in health["checks"].items() if not check.get("muted") and name not in ignore]
+    return health["status"] == "HEALTH_OK" or not raised
+
+
+def wait_for_health(cluster: Cluster, seconds: float, ignore: Collection[str] = ()) -> None:
+    """Return when the cluster is healthy, or after `seconds`: the caller looks at what is then the case."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if cluster.command({"prefix": "health"})["status"] == "HEALTH_OK":
+        if is_healthy(cluster.command({"prefix": "health"}), ignore):
             return
         time.sleep(0.5)

@@ -58,6 +58,7 @@ def system(root: Path = ROOT) -> Object:
         "version": release.get("VERSION_ID", ""),
         "release": release.get("VERSION_CODENAME", ""),
         "kernel": machine.release,
+        "boot_id": read_text(root / "proc/sys/kernel/random/boot_id").strip(),
         "architecture": machine.machine,
         "container": container(root),
         "user": os.geteuid(),

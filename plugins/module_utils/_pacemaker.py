@@ -102,11 +102,37 @@ def monitor() -> ET.Element:
     return ET.fromstring(run("crm_mon", "--one-shot", "--inactive", "--output-as=xml"))
 
 
+def is_idle(shown: ET.Element) -> bool:
+    """Whether the coordinator has nothing to do: `pending` alone would miss what it is about to begin."""
+    coordinator = shown.find("summary/current_dc")
+    if coordinator is None or not coordinator.get("name"):
+        return False
+    try:
+        answer = run("crmadmin", "--status", coordinator.get("name", ""), "--output-as=xml")
+    except ResourceError:
+        return False
+    return any(one.get("state") == "S_IDLE" for one in ET.fromstring(answer).iter())
+
+
+def simulate(cib: ET.Element) -> ET.Element:
+    """What would become of a CIB: nodes and resources after all that Pacemaker would do, as crm_mon shows them."""
+    with tempfile.TemporaryDirectory(prefix="cairn-") as directory:
+        name = os.path.join(directory, "cib")
+        ET.ElementTree(cib).write(name, encoding="utf-8")
+        answer = ET.fromstring(run("crm_simulate", "--simulate", "--xml-file", name, "--output-as=xml"))
+    shown = answer.find("revised_cluster_status")
+    if shown is None:
+        raise ResourceError("crm_simulate does not say where VMs would run; is Pacemaker 2.1 or newer installed?")
+    return shown
+
+
 def resources(shown: ET.Element) -> dict[str, Object]:
-    """The resources by id: role, nodes, and whether Pacemaker is still at work with them."""
+    """The resources by id: agent, role that is and shall be, nodes, whether Pacemaker is still at work with them."""
     return {
         one.get("id", ""): {
+            "agent": one.get("resource_agent"),
             "role": one.get("role"),
+            "target_role": one.get("target_role", "Started"),
             "nodes": [node.get("name") for node in one.iterfind("node")],
             "blocked": one.get("blocked") == "true",
             "pending": one.get("pending"),

@@ -30,7 +30,18 @@ def table(header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> list[s
     return [*lines, ""]
 
 
-def node_row(name: str, facts: Object | None, ceph: Object) -> tuple[object, ...]:
+def node_state(name: str, ha: Object | None) -> str:
+    """What a node that answers is for the cluster that keeps VMs running; `up` without such a cluster."""
+    if ha is None:
+        return "up"
+    state = ha["nodes"].get(name, {})
+    for key, text in (("unclean", "TO BE FENCED"), ("maintenance", "in maintenance"), ("standby", "drained")):
+        if state.get(key):
+            return text
+    return "online" if state.get("online") else "OFFLINE"
+
+
+def node_row(name: str, facts: Object | None, ceph: Object, ha: Object | None) -> tuple[object, ...]:
     """One line of the table of nodes; `facts` is None for a node that does not answer."""
     own = [osd for osd in ceph.get("osds", []) if osd["host"] == name]
     monitor = (
@@ -43,7 +54,7 @@ def node_row(name: str, facts: Object | None, ceph: Object) -> tuple[object, ...
     running = sum(domain["active"] for domain in facts["domains"])
     return (
         name,
-        "up",
+        node_state(name, ha),
         facts["cpus"],
         human(facts["memory"]),
         monitor,
@@ -88,18 +99,64 @@ def headline(ceph: Object | None) -> list[str]:
     return [f"Ceph {ceph['health']}, {human(used)} of {human(size)} used", *ceph["checks"], ""]
 
 
-def status(nodes: Mapping[str, Object | None], ceph: Object | None, wanted: Mapping[str, str]) -> list[str]:
-    """The whole cluster as lines of text. `ceph` is None when no monitor answers."""
-    known = ceph or {}
-    node_rows = (node_row(name, facts, known) for name, facts in nodes.items())
+def ha_headline(ha: Object | None) -> list[str]:
+    """Whether Pacemaker may act, and what failed, in words."""
+    if ha is None:
+        return []
+    work = "with work to do" if ha["busy"] else "at rest"
+    failed = [f"{name} failed: {failure}" for name, failure in sorted(ha["failures"].items())]
+    return [f"Pacemaker {f'has a quorum, {work}' if ha['quorum'] else 'has NO QUORUM'}", *failed, ""]
+
+
+def seen(resource: Object | None) -> str:
+    """Where Pacemaker has a resource, and what it is doing with it."""
+    if resource is None:
+        return "-"
+    where = ", ".join(resource["nodes"]) if resource["role"] == "Started" else str(resource["role"]).lower()
+    notes = [text for text in (resource["pending"], "BLOCKED" if resource["blocked"] else None) if text]
+    return f"{where} ({', '.join(notes)})" if notes else where
+
+
+def fence_rows(ha: Object | None) -> list[tuple[object, ...]]:
+    """The fence devices, and the node from which each is watched."""
+    return [
+        (
+            name,
+            one["agent"].removeprefix("stonith:"),
+            "works" if one["role"] == "Started" else "DOES NOT WORK",
+            seen(one),
+        )
+        for name, one in sorted((ha or {"resources": {}})["resources"].items())
+        if str(one.get("agent")).startswith("stonith:")
+    ]
+
+
+def vm_table(nodes: Mapping[str, Object | None], wanted: Mapping[str, str], ha: Object | None) -> list[str]:
+    """The VMs; with Pacemaker's view of them before the last column, where there is one."""
+    header: tuple[str, ...] = ("VM", "NODE", "STATE", "VCPUS", "MEMORY", "LOG IN WITH")
+    rows = vm_rows(nodes, wanted)
+    if ha is not None:
+        header = (*header[:-1], "PACEMAKER", header[-1])
+        rows = [(*row[:-1], seen(ha["resources"].get(f"vm-{row[0]}")), row[-1]) for row in rows]
+    return table(header, rows)
+
+
+def status(
+    nodes: Mapping[str, Object | None], ceph: Object | None, wanted: Mapping[str, str], ha: Object | None = None
+) -> list[str]:
+    """The whole cluster as lines of text. `ceph` is None when no monitor answers, `ha` when no Pacemaker does."""
+    known, fencing = ceph or {}, fence_rows(ha)
+    node_rows = (node_row(name, facts, known, ha) for name, facts in nodes.items())
     osd_rows = (osd_row(osd) for osd in known.get("osds", []))
     pool_rows = (pool_row(pool) for pool in known.get("pools", []))
     return [
         *headline(ceph),
+        *ha_headline(ha),
         *table(("NODE", "STATE", "CPUS", "MEMORY", "MONITOR", "MANAGER", "OSDS", "VMS"), node_rows),
         *table(("OSD", "NODE", "CLASS", "STATE", "SIZE", "USED"), osd_rows),
         *table(("POOL", "COPIES", "STORED", "AVAILABLE"), pool_rows),
-        *table(("VM", "NODE", "STATE", "VCPUS", "MEMORY", "LOG IN WITH"), vm_rows(nodes, wanted)),
+        *(table(("FENCE DEVICE", "AGENT", "STATE", "WATCHED FROM"), fencing) if fencing else []),
+        *vm_table(nodes, wanted, ha),
     ]
 
 

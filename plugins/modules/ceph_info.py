@@ -21,6 +21,11 @@ options:
     description: How long to wait for C(HEALTH_OK), in seconds. What is the case then is returned, healthy or not.
     type: int
     default: 0
+  ignore:
+    description: Health checks, such as V(OSD_FLAGS), with which the cluster is healthy all the same.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -28,7 +33,7 @@ EXAMPLES = r"""
   cairn.hci.ceph_info:
     wait: 60
   register: ceph
-  failed_when: ceph.ceph.health != 'HEALTH_OK'
+  failed_when: not ceph.ceph.healthy
 """
 
 RETURN = r"""
@@ -39,6 +44,7 @@ ceph:
   sample:
     fsid: 5d3b7e8e-0f5c-4f3a-9a52-0f1a1d5ec9f5
     health: HEALTH_OK
+    healthy: true
     checks: []
     monitors: [node1, node2, node3]
     quorum: [node1, node2, node3]
@@ -54,16 +60,20 @@ from ansible_collections.cairn.hci.plugins.module_utils._ceph import CONNECTION,
 from ansible_collections.cairn.hci.plugins.module_utils._health import to_dict, wait_for_health
 from ansible_collections.cairn.hci.plugins.module_utils._resource import ResourceError
 
+OPTIONS = {
+    "wait": {"type": "int", "default": 0},
+    "ignore": {"type": "list", "elements": "str", "default": []},
+}
+
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={**CONNECTION, "wait": {"type": "int", "default": 0}}, supports_check_mode=True
-    )
+    module = AnsibleModule(argument_spec=CONNECTION | OPTIONS, supports_check_mode=True)
+    ignore = module.params["ignore"]
     try:
         with Cluster(module.params) as cluster:
-            wait_for_health(cluster, module.params["wait"])
-            ceph = to_dict(cluster)
+            wait_for_health(cluster, module.params["wait"], ignore)
+            ceph = to_dict(cluster, ignore)
     except ResourceError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, ceph=ceph)

@@ -104,6 +104,7 @@ node:
     version: "13"
     release: trixie
     kernel: 6.12.48+deb13-amd64
+    boot_id: 0b8f6a52-3c1d-4c8e-9a07-5d0f2f4d7e11
     architecture: x86_64
     container: false
     user: 0

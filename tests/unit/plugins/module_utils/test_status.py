@@ -105,3 +105,49 @@ def test_vm_problems(vm: dict[str, Any], domains: dict[str, Any], sentences: lis
 @pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (1024, "1 KiB"), (8 * GIB, "8 GiB"), (5 * 1024**4, "5 TiB")])
 def test_sizes_are_short(size: int, text: str) -> None:
     assert human(size) == text
+
+
+def ha(**changes: Any) -> dict[str, Any]:
+    resources = {
+        "vm-web1": {"agent": "ocf:cairn:vm", "role": "Started", "nodes": ["node2"], "blocked": False, "pending": None},
+        "fence-bmc-node1": {
+            "agent": "stonith:fence_ipmilan",
+            "role": "Started",
+            "nodes": ["node2"],
+            "blocked": False,
+            "pending": None,
+        },
+    }
+    nodes = {"node1": {"online": True, "standby": True}, "node2": {"online": True}}
+    return {"quorum": True, "busy": False, "nodes": nodes, "resources": resources, "failures": {}} | changes
+
+
+def test_what_pacemaker_knows() -> None:
+    lines = status({"node1": facts(), "node2": facts(("web1", True))}, ceph(), {"web1": "ssh web1"}, ha())
+    assert "Pacemaker has a quorum, at rest" in lines
+    assert line(lines, "node1").startswith("node1 drained 2")
+    assert line(lines, "node2").startswith("node2 online 2")
+    assert line(lines, "web1") == "web1 node2 running 1 1 GiB node2 ssh web1"
+    assert line(lines, "fence-bmc-node1") == "fence-bmc-node1 fence_ipmilan works node2"
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        ({"online": True, "unclean": True}, "TO BE FENCED"),
+        ({"online": True, "maintenance": True}, "in maintenance"),
+        ({"online": False}, "OFFLINE"),
+        (None, "OFFLINE"),
+    ],
+)
+def test_what_a_node_is_for_pacemaker(state: dict[str, bool] | None, text: str) -> None:
+    told = ha(nodes={"node1": state} if state else {}, quorum=False, failures={"vm-web1": "start on node1: no disk"})
+    lines = status({"node1": facts()}, ceph(), {}, told)
+    assert line(lines, "node1").startswith(f"node1 {text} 2")
+    assert lines[2:4] == ["Pacemaker has NO QUORUM", "vm-web1 failed: start on node1: no disk"]
+
+
+def test_a_vm_that_moves_shows() -> None:
+    moving = {"role": "Started", "nodes": ["node1"], "blocked": False, "pending": "Migrating", "agent": "ocf:cairn:vm"}
+    lines = status({"node1": facts(("web1", True))}, ceph(), {"web1": "-"}, ha(resources={"vm-web1": moving}))
+    assert "node1 (Migrating)" in line(lines, "web1")
