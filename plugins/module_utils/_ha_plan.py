@@ -102,11 +102,13 @@ def bmc_id(name: str) -> str:
     return f"fence-bmc-{name}"
 
 
-def bmc_device(node: Machine) -> Object:
-    """The fence device of a node's BMC; parameters are in the agents' metadata (fence_ipmilan(8), fence_redfish(8)).
+def limited(seconds: int) -> Object:
+    """The time of an attempt, so that a dead device does not hold up the next level."""
+    return {f"pcmk_{action}_timeout": f"{seconds}s" for action in ("off", "reboot")}
 
-    The time of an attempt is limited, so that a dead BMC does not hold up the next level.
-    """
+
+def bmc_device(node: Machine) -> Object:
+    """The fence device of a node's BMC; parameters as in fence_ipmilan(8) and fence_redfish(8)."""
     bmc = node.get("ha_bmc")
     parameters = {
         "ip": bmc["address"],
@@ -115,8 +117,7 @@ def bmc_device(node: Machine) -> Object:
         "password_script": PASSWORD_SCRIPT.format(node=node.name),
         "pcmk_host_check": "static-list",
         "pcmk_host_list": node.name,
-        "pcmk_off_timeout": "20s",
-        "pcmk_reboot_timeout": "20s",
+        **limited(20),
     }
     parameters |= (
         {"lanplus": "1"} if bmc["type"] == "ipmi" else {"ssl_secure" if bmc["verify"] else "ssl_insecure": "1"}
@@ -128,7 +129,7 @@ def devices(inventory: Inventory) -> list[Object]:
     """All fence devices: the storage, the BMCs and the watchdogs."""
     if not inventory.cluster("ha_fencing"):
         return []
-    everyone = {"pcmk_host_check": "static-list", "pcmk_host_list": " ".join(inventory.nodes)}
+    everyone = {"pcmk_host_check": "static-list", "pcmk_host_list": " ".join(inventory.nodes), **limited(30)}
     found: list[Object] = [{"id": STORAGE, "agent": "fence_cairn_storage", "node": None, "parameters": everyone}]
     found += [bmc_device(node) for node in inventory.nodes.values() if node.get("ha_bmc")]
     watched = [name for name, node in inventory.nodes.items() if watchdog(node)]
