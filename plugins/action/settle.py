@@ -41,7 +41,8 @@ class ActionModule(ActionBase):
             settled = answer.get("settled")
             if settled:
                 self.show(settled)
-            if timeout == 0 or self._task.check_mode:
+            # A node that never answered has nothing to wait for.
+            if timeout == 0 or self._task.check_mode or not self.before:
                 return result | answer
             idle = idle + 1 if settled and settled["idle"] else 0
             if idle == LOOKS or time.monotonic() - self.start > timeout:
