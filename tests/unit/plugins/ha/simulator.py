@@ -6,6 +6,7 @@ import copy
 import hashlib
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -132,7 +133,11 @@ class Cluster:
         self.at: dict[str, str | None] = dict.fromkeys(names)
         history(self.cib, self.at)
         self.moves: Moves = self.decide()
-        self.at |= {name: to for name, (_action, _from, to) in self.moves.items()}
+        self.place({name: to for name, (_action, _from, to) in self.moves.items()})
+
+    def place(self, at: Mapping[str, str | None]) -> None:
+        """VMs run where they are said to."""
+        self.at |= at
         history(self.cib, self.at)
 
     def ask(self, *options: str) -> Element:

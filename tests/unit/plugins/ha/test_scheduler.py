@@ -98,11 +98,12 @@ def test_the_largest_of_the_lost_are_placed_first(build: Build) -> None:
 
 
 def test_running_vms_are_not_driven_away_by_those_of_a_lost_node(build: Build) -> None:
-    # node2 has room for one more, node3 for five; the lost ones are before the others in every order but that.
-    vms = {f"a{n}": {"vm_prefer": ["node1"]} for n in range(6)}
-    vms |= {f"x{n}": {"vm_prefer": ["node2"]} for n in range(9)} | {f"y{n}": {"vm_prefer": ["node3"]} for n in range(5)}
-    cluster = build(vms, room=10)
-    assert [len(cluster.on(f"node{n}")) for n in (1, 2, 3)] == [6, 9, 5]
+    # node2 has room for one more, node3 for five; the lost ones count more on node1 than the others where they are.
+    at = {f"a{n}": "node1" for n in range(6)}
+    at |= {f"x{n}": "node2" for n in range(9)} | {f"y{n}": "node3" for n in range(5)}
+    cluster = build({name: {"vm_prefer": ["node1"]} if name < "x" else {} for name in at}, room=10)
+    cluster.place(at)
+    assert cluster.decide() == {}
     moves = cluster.loss("node1")
     assert moves.keys() == cluster.on("node1")
     assert sorted(str(to) for _action, _from, to in moves.values()) == ["node2"] + 5 * ["node3"]
