@@ -47,6 +47,8 @@ def properties(ha: Object) -> dict[str, object]:
         "migration-limit": ha["migrations"],
         "cluster-ipc-limit": ha["ipc_limit"],
         "start-failure-is-fatal": "false",
+        # From a load of 80 % on, Pacemaker would start the VMs of a lost node one by one, just when nodes are busiest.
+        "load-threshold": "1000%",
     }
     if ha["fencing"]:
         wait = 2 * ha["watchdog_timeout"] if any(ha["watchdog"].values()) else 0
