@@ -96,7 +96,8 @@ def echo(number: int) -> bytes:
 @contextmanager
 def pinging(address: str) -> Iterator[list[float]]:
     """The longest time without an answer of a guest in seconds, put into the list at the end. Needs root."""
-    gap, times, ended = [], [time.monotonic()], threading.Event()
+    gap: list[float] = []
+    times, ended = [time.monotonic()], threading.Event()
 
     def ping() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as wire:

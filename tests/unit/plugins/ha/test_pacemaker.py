@@ -18,7 +18,7 @@ SHOWN = ET.fromstring("""
     <resource id="fence-storage" role="Started" active="true" blocked="false">
       <node name="node1" id="1" cached="true"/>
     </resource>
-    <resource id="vm-web1" role="Started" active="true" blocked="false">
+    <resource id="vm-web1" resource_agent="ocf:cairn:vm" role="Started" active="true" blocked="false">
       <node name="node1" id="1" cached="true"/>
     </resource>
     <resource id="vm-web2" role="Stopped" active="false" blocked="false" pending="Starting"/>
@@ -55,7 +55,9 @@ CIB = ET.fromstring("""
 def test_nodes_resources_and_failures() -> None:
     assert _pacemaker.nodes(SHOWN)["node2"] == {"online": False, "standby": False, "unclean": True}
     assert _pacemaker.resources(SHOWN)["vm-web1"] == {
+        "agent": "ocf:cairn:vm",
         "role": "Started",
+        "target_role": "Started",
         "nodes": ["node1"],
         "blocked": False,
         "pending": None,
