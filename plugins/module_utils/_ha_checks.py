@@ -160,10 +160,23 @@ def check_members(inventory: Inventory, problems: Problems) -> None:
         )
 
 
+def check_given_up(inventory: Inventory, problems: Problems) -> None:
+    """That VMs are not taken from a cluster that goes on to keep them running."""
+    members = [name for name, node in inventory.nodes.items() if ((node.facts or {}).get("ha") or {}).get("nodes")]
+    if members:
+        problems.add(
+            "",
+            f"ha_enabled is false, and Pacemaker keeps VMs running on {some(members)}; set vm_ha: false for the VMs "
+            "instead, which takes them out of its care.",
+        )
+
+
 def check(inventory: Inventory, problems: Problems, bad: set[str]) -> None:
     """All checks that need neither room nor networks."""
     check_names(inventory, problems, bad)
     check_order(inventory, problems)
+    if not inventory.cluster("ha_enabled"):
+        check_given_up(inventory, problems)
     if inventory.cluster("ha_enabled"):
         check_size(inventory, problems)
         check_members(inventory, problems)
