@@ -1,7 +1,7 @@
 """200 VMs that the cluster looks after: added in one run, an unchanged run, and what their monitors cost.
 
-Run on a converged lab. The VMs bench-* have 16 MiB and no disk: their firmware finds nothing to boot and waits. The same
-running domains are then monitored by ocf:heartbeat:VirtualDomain, unmanaged, as the peer. All are removed in the end.
+Run on a converged lab. The VMs bench-* have 16 MiB and no disk: their firmware finds nothing to boot and waits. The
+same running domains are then monitored by ocf:heartbeat:VirtualDomain, unmanaged, as the peer. All are removed at last.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def peer(name: str) -> str:
         f'<primitive id="peer-{name}" class="ocf" provider="heartbeat" type="VirtualDomain">'
         f'<instance_attributes id="peer-{name}-attributes">{attributes}</instance_attributes>'
         f'<meta_attributes id="peer-{name}-meta">{meta}</meta_attributes>'
-        f'<operations><op id="peer-{name}-monitor" name="monitor" interval="10s" timeout="60s"/></operations></primitive>'
+        f'<operations><op id="peer-{name}-monitor" name="monitor" interval="10s" timeout="60s"/></operations>'
+        "</primitive>"
     )
 
 

@@ -99,6 +99,7 @@ class Lab:
             if time.monotonic() > deadline:
                 log = self.driver.directory(node) / "console.log"
                 raise LabError(f"{node.name} does not answer on SSH after {BOOT_SECONDS:.0f} s; see {log}")
+            self.driver.start(node)  # It may have been about to power off.
             time.sleep(0.1)
 
     def down(self) -> None:

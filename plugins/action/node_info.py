@@ -8,7 +8,10 @@ It also opens the connection that the tasks after it use, and makes it one that 
 
 from __future__ import annotations
 
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
@@ -16,6 +19,28 @@ from ansible.plugins.action import ActionBase
 
 # Within 20 s. Else a connection that is kept open (ControlPersist) waits up to a quarter of an hour for a dead server.
 KEEPALIVE = "-o ServerAliveInterval=5"
+# Seconds for all of it. A connection that another task opened has no keepalive, and a node may answer ssh and yet hang.
+PATIENCE = 60
+
+
+class NoAnswer(BaseException):
+    """The server took too long; the connection plugins catch every Exception, and would try again."""
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Raise NoAnswer when the time is up. A task runs in a process of its own, in the main thread."""
+
+    def ring(*_signal: object) -> None:
+        raise NoAnswer
+
+    signal.signal(signal.SIGALRM, ring)
+    signal.alarm(PATIENCE)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
 class ActionModule(ActionBase):
@@ -30,7 +55,10 @@ class ActionModule(ActionBase):
         if self._connection.transport == "ssh":
             self.keep_alive()
         try:
-            result |= self._execute_module(task_vars=task_vars)
+            with patience():
+                result |= self._execute_module(task_vars=task_vars)
+        except NoAnswer:
+            return result | {"failed": True, "msg": f"no answer within {PATIENCE} s"}
         except AnsibleConnectionFailure as error:
             # Failed, not unreachable: an unreachable host in a delegated loop ends the play silently, with status 0.
             return result | {"failed": True, "msg": str(error)}

@@ -212,7 +212,7 @@ options:
   restart: &restart
     description:
       - What to do when a change takes effect only with a restart (a new start, not a reboot of the guest).
-      - V(never) returns it as RV(domains[].restart_required). V(allowed) shuts the guest down cleanly and starts it.
+      - V(never) returns it as C(restart_required). V(allowed) shuts the guest down cleanly and starts it.
     type: str
     choices: [never, allowed]
     default: never
@@ -287,7 +287,7 @@ def options(plural: str, text: str, flat: str, more: str) -> str:
 class ModuleDocFragment:
     """Use as C(cairn.hci._domain) or C(cairn.hci._domain.vm)."""
 
-    DOCUMENTATION = options(
+    DOCUMENTATION: str = options(
         "domains",
         "The domains, each with the options above.",
         """
@@ -299,7 +299,7 @@ class ModuleDocFragment:
       autostart: *autostart
 """,
     )
-    VM = options(
+    VM: str = options(
         "vms",
         "The VMs, each with the options above.",
         """

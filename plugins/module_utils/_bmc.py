@@ -16,18 +16,17 @@ import hashlib
 import hmac
 import os
 import socket
-import ssl
 import struct
 import urllib.error
-import urllib.request
 
+from ansible.module_utils.urls import open_url
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 
 SECONDS, TRIES = 2.0, 2
 RMCP = b"\x06\x00\xff\x07"
 OPEN, OPENED, RAKP1, RAKP2 = 0x10, 0x11, 0x12, 0x13
-# Cipher suites 17 and 3: authentication, integrity and confidentiality algorithm, and the hash of the first.
-SUITES = ((3, 4, 1, "sha256"), (1, 1, 1, "sha1"))
+# Cipher suites: authentication, integrity and confidentiality algorithm, and the hash of the first.
+SUITES = {17: (3, 4, 1, "sha256"), 3: (1, 1, 1, "sha1")}
 # Administrator, and the user is looked up by name alone.
 ROLE = 0x14
 SILENT = "does not answer"
@@ -68,32 +67,29 @@ def handshake(connection: socket.socket, user: bytes, password: bytes, suite: tu
     return None if hmac.compare_digest(proof, answer[40 : 40 + len(proof)]) else REFUSED
 
 
-def check_ipmi(bmc: Object) -> str | None:
-    """What is wrong with a BMC that speaks IPMI over the network; None when it can be used."""
+def check_ipmi(bmc: Object) -> Object:
+    """What is wrong with a BMC that speaks IPMI over the network, and the number of the cipher suite that it has."""
     user, password = bmc["user"].encode(), bmc["password"].encode()
-    for suite in SUITES:
+    for number, suite in SUITES.items():
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
                 connection.settimeout(SECONDS)
                 connection.connect((bmc["address"], bmc["port"]))
-                return handshake(connection, user, password, suite)
+                return {"error": handshake(connection, user, password, suite), "cipher": number}
         except LookupError:
             continue
         except OSError as error:
-            return f"{SILENT} ({error.strerror or error})"
-    return "has no cipher suite 17 or 3"
+            return {"error": f"{SILENT} ({error.strerror or error})", "cipher": None}
+    return {"error": "has no cipher suite 17 or 3", "cipher": None}
 
 
 def check_redfish(bmc: Object) -> str | None:
     """What is wrong with a BMC that speaks Redfish; unless `verify`, any certificate will do."""
     token = base64.b64encode(f"{bmc['user']}:{bmc['password']}".encode()).decode()
     url = f"https://{bmc['address']}:{bmc['port']}/redfish/v1/Systems"
-    request = urllib.request.Request(url, headers={"Authorization": f"Basic {token}"})
-    context = ssl.create_default_context()
-    if not bmc.get("verify"):
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    headers = {"Authorization": f"Basic {token}"}
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS * TRIES, context=context):
+        with open_url(url, headers=headers, timeout=int(SECONDS * TRIES), validate_certs=bool(bmc.get("verify"))):
             return None
     except urllib.error.HTTPError as error:
         return REFUSED if error.code in {401, 403} else f"answers {error.code} {error.reason}"
@@ -101,6 +97,6 @@ def check_redfish(bmc: Object) -> str | None:
         return f"{SILENT} ({getattr(error, 'reason', error)})"
 
 
-def check(bmc: Object) -> str | None:
-    """What is wrong with a BMC; None when it can be used."""
-    return (check_redfish if bmc.get("type") == "redfish" else check_ipmi)(bmc)
+def check(bmc: Object) -> Object:
+    """What is wrong with a BMC: `error` is None when it can be used. `cipher` is IPMI's cipher suite."""
+    return {"error": check_redfish(bmc), "cipher": None} if bmc.get("type") == "redfish" else check_ipmi(bmc)

@@ -20,7 +20,7 @@ Wanted = list[tuple[str, Element]]
 TEMPLATE = "cairn-vm"
 PROPERTIES = "cairn-properties"
 REMOTE = "cairn-remote"
-CLUSTER_CONSTRAINTS = ("cairn-off-",)
+CLUSTER_CONSTRAINTS = ("cairn-off-", "cairn-there-")
 VM_CONSTRAINTS = tuple(f"cairn-{kind}-" for kind in ("nodes", "prefer", "apart", "domain", "together", "order"))
 
 

@@ -149,11 +149,23 @@ def check_size(inventory: Inventory, problems: Problems) -> None:
         )
 
 
+def check_members(inventory: Inventory, problems: Problems) -> None:
+    """That all nodes can be full members, for the role ha installs nothing else yet."""
+    count, most = len(inventory.nodes), inventory.cluster("ha_members_max")
+    if count > most:
+        problems.add(
+            "",
+            f"The group nodes has {count} nodes, and this version takes care of {most} at most (ha_members_max); "
+            "make two clusters of them, or set ha_enabled: false.",
+        )
+
+
 def check(inventory: Inventory, problems: Problems, bad: set[str]) -> None:
     """All checks that need neither room nor networks."""
     check_names(inventory, problems, bad)
     check_order(inventory, problems)
     if inventory.cluster("ha_enabled"):
         check_size(inventory, problems)
+        check_members(inventory, problems)
         if not bad & inventory.nodes.keys():
             check_fencing(inventory, problems)

@@ -24,6 +24,8 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 # A running VM is not moved for a preferred node (PREFERENCE), nor because a lost node is back; it is moved, live, when
 # two VMs that are to be apart have met, or two that are to be together have not.
 STICKINESS = 10_000
+# What any node counts that is there, see `there()`: more than a preference.
+THERE = 10_000
 # Seconds that the agent has beyond vm_shutdown_timeout, to end a guest that did not shut down.
 STOP_MARGIN = 30
 SHUTDOWN_TIMEOUT = 120
@@ -45,6 +47,8 @@ def properties(ha: Object) -> dict[str, object]:
         "migration-limit": ha["migrations"],
         "cluster-ipc-limit": ha["ipc_limit"],
         "start-failure-is-fatal": "false",
+        # From a load of 80 % on, Pacemaker would start the VMs of a lost node one by one, just when nodes are busiest.
+        "load-threshold": "1000%",
     }
     if ha["fencing"]:
         wait = 2 * ha["watchdog_timeout"] if any(ha["watchdog"].values()) else 0
@@ -120,6 +124,22 @@ def not_there(device: Object) -> Element:
     return Element("rsc_location", {"id": ident("off", device["node"]), **attributes})
 
 
+def there() -> Element:
+    """All nodes that are there count the same, a lost one does not: so the VMs that run are given their places first.
+
+    Pacemaker places resources in the order of their scores where they were last, so VMs of a lost node would else drive
+    running ones away. Each member has the transient attribute #feature-set (daemons/controld/controld_join_client.c),
+    which goes with it; remote nodes have none.
+    """
+    found = Element("rsc_location", {"id": ident("there", "vm"), "rsc-pattern": "^vm-"})
+    rule = SubElement(found, "rule", {"id": ident("there", "rule"), "score": str(THERE), "boolean-op": "or"})
+    member = {"id": ident("there", "member"), "attribute": "#feature-set", "operation": "defined"}
+    remotes = {"id": ident("there", "remote"), "attribute": "#kind", "operation": "eq", "value": "remote"}
+    for expression in (member, remotes):
+        SubElement(rule, "expression", expression)
+    return found
+
+
 def cluster_elements(ha: Object) -> Wanted:
     """All of it, as pairs of section and element, of the plan's `ha`."""
     crm_config = Element("cluster_property_set", id=PROPERTIES)
@@ -130,6 +150,7 @@ def cluster_elements(ha: Object) -> Wanted:
     found.append(("resources", template()))
     found += [("resources", fence_device(device)) for device in ha["devices"]]
     found += [("resources", remote(member)) for member in ha["members"] if member["remote"]]
+    found.append(("constraints", there()))
     found += [("constraints", not_there(device)) for device in ha["devices"] if device["node"]]
     found += [("fencing-topology", level) for level in topology(ha)]
     return found

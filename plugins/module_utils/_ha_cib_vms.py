@@ -63,9 +63,9 @@ def locations(spec: Object) -> Iterator[Element]:
     if spec["nodes"] is not None:
         found = Element("rsc_location", id=ident("nodes", name), rsc=resource(name))
         rule = SubElement(found, "rule", {"id": ident("nodes.rule", name), "score": f"-{ALWAYS}", "boolean-op": "and"})
-        for node in sorted(spec["nodes"]):
+        for number, node in enumerate(sorted(spec["nodes"]), 1):
             attributes = {"attribute": "#uname", "operation": "ne", "value": node}
-            SubElement(rule, "expression", {"id": ident(f"nodes.{node}", name), **attributes})
+            SubElement(rule, "expression", {"id": ident(f"nodes.{number}", name), **attributes})
         yield found
     for number, node in enumerate(spec["prefer"]):
         score = max(PREFERENCE - number * PREFERENCE // 10, 1)

@@ -20,6 +20,8 @@ STORAGE = "fence-storage"
 WATCHDOG = "watchdog"
 AGENTS = {"ipmi": "fence_ipmilan", "redfish": "fence_redfish"}
 PORTS = {"ipmi": 623, "redfish": 443}
+# Every BMC of IPMI 2.0 has this cipher suite.
+CIPHER = 3
 # Where role ha writes the program that prints a BMC's password, so that it is neither in the plan nor in the CIB.
 PASSWORD_SCRIPT = "/etc/pacemaker/cairn/bmc-{node}"
 # Resources times nodes that Pacemaker's own cluster-ipc-limit of 500 is made for.
@@ -102,11 +104,19 @@ def bmc_id(name: str) -> str:
     return f"fence-bmc-{name}"
 
 
-def bmc_device(node: Machine) -> Object:
-    """The fence device of a node's BMC; parameters are in the agents' metadata (fence_ipmilan(8), fence_redfish(8)).
+def limited(seconds: int) -> Object:
+    """The time of an attempt, so that a dead device does not hold up the next level."""
+    return {f"pcmk_{action}_timeout": f"{seconds}s" for action in ("off", "reboot")}
 
-    The time of an attempt is limited, so that a dead BMC does not hold up the next level.
-    """
+
+def cipher(name: str, inventory: Inventory) -> str:
+    """The cipher suite that a node's BMC has, as another node has found out; asking for it takes ipmitool 14 s."""
+    told = (((node.facts or {}).get("ha") or {}).get("bmc") or {} for node in inventory.nodes.values())
+    return str(next((bmc["cipher"] for bmc in told if bmc.get("name") == name and bmc.get("cipher")), CIPHER))
+
+
+def bmc_device(node: Machine, inventory: Inventory) -> Object:
+    """The fence device of a node's BMC; parameters as in fence_ipmilan(8) and fence_redfish(8)."""
     bmc = node.get("ha_bmc")
     parameters = {
         "ip": bmc["address"],
@@ -115,11 +125,14 @@ def bmc_device(node: Machine) -> Object:
         "password_script": PASSWORD_SCRIPT.format(node=node.name),
         "pcmk_host_check": "static-list",
         "pcmk_host_list": node.name,
-        "pcmk_off_timeout": "20s",
-        "pcmk_reboot_timeout": "20s",
+        # The agent looks until the power is as it shall be; it need not wait before it does.
+        "power_wait": "0",
+        **limited(10),
     }
     parameters |= (
-        {"lanplus": "1"} if bmc["type"] == "ipmi" else {"ssl_secure" if bmc["verify"] else "ssl_insecure": "1"}
+        {"lanplus": "1", "cipher": cipher(node.name, inventory)}
+        if bmc["type"] == "ipmi"
+        else {"ssl_secure" if bmc["verify"] else "ssl_insecure": "1"}
     )
     return {"id": bmc_id(node.name), "agent": AGENTS[bmc["type"]], "node": node.name, "parameters": parameters}
 
@@ -128,9 +141,9 @@ def devices(inventory: Inventory) -> list[Object]:
     """All fence devices: the storage, the BMCs and the watchdogs."""
     if not inventory.cluster("ha_fencing"):
         return []
-    everyone = {"pcmk_host_check": "static-list", "pcmk_host_list": " ".join(inventory.nodes)}
+    everyone = {"pcmk_host_check": "static-list", "pcmk_host_list": " ".join(inventory.nodes), **limited(30)}
     found: list[Object] = [{"id": STORAGE, "agent": "fence_cairn_storage", "node": None, "parameters": everyone}]
-    found += [bmc_device(node) for node in inventory.nodes.values() if node.get("ha_bmc")]
+    found += [bmc_device(node, inventory) for node in inventory.nodes.values() if node.get("ha_bmc")]
     watched = [name for name, node in inventory.nodes.items() if watchdog(node)]
     if watched:
         parameters = {"pcmk_host_list": " ".join(watched)}

@@ -163,10 +163,13 @@ class Vms(Domains):
             self.texts = _registry.read(ioctx)
         self.cib = _pacemaker.query()
         self.places = self.find()
-        names = self.texts.keys() if wanted is None else [item["name"] for item in wanted]
+        # A VM that shall not be here may well be a domain of one node, which is none of our business then.
+        names = dict.fromkeys(self.texts, False)
+        if wanted is not None:
+            names = {item["name"]: item.get("state") != "absent" for item in wanted}
         found = {}
-        for name in names:
-            text = self.texts.get(name) or self.definition(name)
+        for name, adopted in names.items():
+            text = self.texts.get(name) or (self.definition(name) if adopted else None)
             if text is not None:
                 found[name] = self.whole_entry(name, text)
         for node, connection in self.remote.items():

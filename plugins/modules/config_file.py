@@ -46,8 +46,8 @@ options:
   unit: &unit
     description:
       - The systemd unit that reads the file when it starts.
-      - A file that is newer than the unit's last start or reload counts as changed, so that a handler which a killed run
-        did not come to is notified again. The module itself does not restart the unit.
+      - A file that is newer than the unit's last start or reload counts as changed, so that a handler which a killed
+        run did not come to is notified again. The module itself does not restart the unit.
     type: str
   files:
     description: The files, each with the options above.

@@ -161,7 +161,7 @@ node:
       nodes: {node1: 1, node2: 2, node3: 3}
       running: true
       watchdog: /dev/watchdog0
-      bmc: {name: node2, error: null}
+      bmc: {name: node2, error: null, cipher: 17}
     missing_packages: []
     packages_interrupted: false
     unreachable_sources: []
@@ -250,7 +250,7 @@ def ha(bmc: Object | None) -> Object:
     if bmc is None:
         return report | {"bmc": None}
     port = bmc["port"] or {"ipmi": 623, "redfish": 443}[bmc["type"]]
-    return report | {"bmc": {"name": bmc["name"], "error": _bmc.check(bmc | {"port": port})}}
+    return report | {"bmc": {"name": bmc["name"], **_bmc.check(bmc | {"port": port})}}
 
 
 def main() -> None:

@@ -97,7 +97,12 @@ SCENARIOS = (
         heal=(("start", "second"),),
     ),
     Scenario(
-        "poweroff", "node shut down in order", (("run", "busy", "systemctl poweroff"),), Guests.MIGRATE, within=120
+        "poweroff",
+        "node shut down in order",
+        (("run", "busy", "systemctl poweroff"),),
+        Guests.MIGRATE,
+        heal=(("wait_off", "busy"),),
+        within=120,
     ),
     Scenario(
         "cold_start",

@@ -92,7 +92,7 @@ is paused by an I/O error is resumed; whoever held its disks before is cut off f
 <shortdesc lang="en">Name of the VM</shortdesc>
 <content type="string"/>
 </parameter>
-<parameter name="guest_shutdown" unique="0" required="0">
+<parameter name="guest_shutdown" unique="0" required="0" reloadable="1">
 <longdesc lang="en">What to do when the guest was shut down from inside: 'stop' leaves it off (its target-role becomes
 Stopped), 'restart' starts it again.</longdesc>
 <shortdesc lang="en">After a shutdown from inside</shortdesc>
@@ -105,6 +105,7 @@ Stopped), 'restart' starts it again.</longdesc>
 <action name="monitor" depth="0" timeout="60s" interval="10s"/>
 <action name="migrate_to" timeout="600s"/>
 <action name="migrate_from" timeout="120s"/>
+<action name="reload-agent" timeout="5s"/>
 <action name="meta-data" timeout="5s"/>
 <action name="validate-all" timeout="5s"/>
 </actions>
@@ -123,6 +124,6 @@ case $1 in
     stop) alive || exit $OCF_SUCCESS; helper stop "$name" "$pid" ;;
     migrate_to) helper migrate "$name" "$OCF_RESKEY_CRM_meta_migrate_target" ;;
     migrate_from) helper arrived "$name" ;;
-    validate-all) exit $OCF_SUCCESS ;;
+    validate-all | reload-agent) exit $OCF_SUCCESS ;;
     *) exit $OCF_ERR_UNIMPLEMENTED ;;
 esac

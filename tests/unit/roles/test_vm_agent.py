@@ -160,4 +160,13 @@ def test_other_actions(agent: Agent) -> None:
 def test_metadata_names_what_the_agent_can_do() -> None:
     shown = subprocess.run(["sh", AGENT, "meta-data"], check=True, capture_output=True, text=True).stdout
     actions = {action.get("name") for action in ET.fromstring(shown).iterfind("actions/action")}
-    assert actions == {"start", "stop", "monitor", "migrate_to", "migrate_from", "meta-data", "validate-all"}
+    assert actions == {
+        "start",
+        "stop",
+        "monitor",
+        "migrate_to",
+        "migrate_from",
+        "meta-data",
+        "validate-all",
+        "reload-agent",
+    }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -47,13 +49,21 @@ def empty(members: list[dict[str, Any]]) -> Element:
         assert status is not None
         SubElement(nodes, "node", identity)
         up = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "member"}
-        SubElement(
-            SubElement(SubElement(status, "node_state", {**identity, **up}), "lrm", id=identity["id"]), "lrm_resources"
-        )
+        state = SubElement(status, "node_state", {**identity, **up})
+        state.append(transient(identity["id"]))
+        SubElement(SubElement(state, "lrm", id=identity["id"]), "lrm_resources")
     return cib
 
 
 Moves = dict[str, tuple[str, str | None, str | None]]
+
+
+def transient(number: str) -> Element:
+    """What each member says of itself when it joins."""
+    found = Element("transient_attributes", id=number)
+    attributes = SubElement(found, "instance_attributes", id=f"status-{number}")
+    SubElement(attributes, "nvpair", id=f"status-{number}-.feature-set", name="#feature-set", value="3.16.1")
+    return found
 
 
 def history(cib: Element, at: dict[str, str | None]) -> None:
@@ -123,7 +133,11 @@ class Cluster:
         self.at: dict[str, str | None] = dict.fromkeys(names)
         history(self.cib, self.at)
         self.moves: Moves = self.decide()
-        self.at |= {name: to for name, (_action, _from, to) in self.moves.items()}
+        self.place({name: to for name, (_action, _from, to) in self.moves.items()})
+
+    def place(self, at: Mapping[str, str | None]) -> None:
+        """VMs run where they are said to."""
+        self.at |= at
         history(self.cib, self.at)
 
     def ask(self, *options: str) -> Element:
@@ -151,10 +165,32 @@ class Cluster:
 
     def lose(self, node: str) -> None:
         """A node fails and is fenced."""
+        self.forget(node)
         self.then(f"--node-fail={node}")
+
+    def forget(self, node: str) -> None:
+        """What Pacemaker itself does about a node that is gone."""
+        state = self.state(node)
+        state[:] = [one for one in state if one.tag != "transient_attributes"]
+
+    def state(self, node: str) -> Element:
+        """The entry of a node in the status."""
+        found = self.cib.find(f"status/node_state[@uname='{node}']")
+        assert found is not None
+        return found
+
+    def loss(self, node: str) -> Moves:
+        """What the cluster would do if a node were lost."""
+        before = copy.deepcopy(self.cib)
+        self.forget(node)
+        decided = self.decide(f"--node-fail={node}")
+        self.cib = before
+        return decided
 
     def back(self, node: str) -> None:
         """A node that was lost is there again, and runs nothing."""
+        state = self.state(node)
+        state.append(transient(state.get("id", "")))
         self.then(f"--node-up={node}")
 
     def standby(self, node: str, *, on: bool) -> None:

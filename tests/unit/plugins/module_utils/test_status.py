@@ -102,6 +102,42 @@ def test_vm_problems(vm: dict[str, Any], domains: dict[str, Any], sentences: lis
     assert vm_problems(wanted, domains) == sentences
 
 
+@pytest.mark.parametrize(
+    ("vm", "domains", "sentences"),
+    [
+        ({}, {"node1": [], "node2": [domain("web1")], "node3": []}, []),
+        ({"power": "stopped"}, {"node1": [], "node2": [], "node3": []}, []),
+        ({}, {"node1": [], "node2": [], "node3": []}, ["web1 is stopped; it shall be running."]),
+        # Not all that may run it were asked.
+        ({}, {"node1": []}, []),
+        ({"power": "stopped"}, {"node2": [domain("web1")]}, ["web1 is running on node2; it shall be stopped."]),
+        (
+            {},
+            {"node1": [domain("web1")], "node2": [domain("web1")]},
+            ["web1 runs on node1, node2 at once; stop it on all but one of them."],
+        ),
+        (
+            {},
+            {"node1": [domain("web1")], "node2": [domain("web1", "stopped")]},
+            ["web1 is defined on node2 where it shall not be."],
+        ),
+        (
+            {"nodes": ["node1", "node2"]},
+            {"node3": [domain("web1")]},
+            ["web1 runs on node3; it may only on node1, node2."],
+        ),
+        ({"state": "absent"}, {"node3": [domain("web1")]}, ["web1 runs on node3; it shall not exist."]),
+        ({"state": "absent", "nodes": []}, {"node3": []}, []),
+    ],
+)
+def test_problems_of_a_vm_whose_node_the_cluster_chooses(
+    vm: dict[str, Any], domains: dict[str, Any], sentences: list[str]
+) -> None:
+    nodes = ["node1", "node2", "node3"]
+    wanted = {"web1": {"ha": True, "node": None, "nodes": nodes, "state": "present", "power": "running"} | vm}
+    assert vm_problems(wanted, domains) == sentences
+
+
 @pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (1024, "1 KiB"), (8 * GIB, "8 GiB"), (5 * 1024**4, "5 TiB")])
 def test_sizes_are_short(size: int, text: str) -> None:
     assert human(size) == text
