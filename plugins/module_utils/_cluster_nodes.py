@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 from ansible_collections.cairn.hci.plugins.module_utils import _drain, _moves, _pacemaker
 from ansible_collections.cairn.hci.plugins.module_utils._ceph import Cluster, CommandError
-from ansible_collections.cairn.hci.plugins.module_utils._libvirt import binding, connect, explained
+from ansible_collections.cairn.hci.plugins.module_utils._libvirt import binding, connect_to, explained, silent
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, Resource, ResourceError
 
 STATES = ("online", "standby", "maintenance", "unclean")
@@ -90,13 +90,14 @@ class ClusterNodes(Resource):
             found[name] += _drain.vm_blockers(name, self.cib, state, self.running, after)
             if not self.params["leave_domains"]:
                 found[name] += _drain.domain_blockers(name, self.domains(name))
+        found[min(self.leaving)] += silent(_drain.takers(self.leaving, self.running, after)).values()
         down = self.leaving | {name for name, one in shown.items() if one.get("standby")}
         found[min(self.leaving)] += self.storage_blockers(down)
         return found
 
     def domains(self, node: str) -> dict[str, list[str]]:
         """The domains that run on a node and are none of Pacemaker's, with the devices that are passed through."""
-        connection = connect(f"qemu+tls://{node}/system")
+        connection = connect_to(node)
         try:
             with explained(f"domains of {node}"):
                 active = connection.listAllDomains(binding().VIR_CONNECT_LIST_DOMAINS_ACTIVE)

@@ -96,6 +96,12 @@ def vm_blockers(
             yield f"{vm}, on {_moves.home(now)}, would be stopped to make room."
 
 
+def takers(leaving: Set[str], running: Mapping[str, Object], after: Mapping[str, Object]) -> set[str]:
+    """The nodes that would take the VMs of those that are drained."""
+    moving = [vm for vm, now in running.items() if _moves.home(now) in leaving]
+    return {node for vm in moving if vm in after and (node := _moves.home(after[vm])) and node not in leaving}
+
+
 def domain_blockers(name: str, domains: Mapping[str, list[str]]) -> Iterator[str]:
     """Running domains of the node alone, each with the devices of the node that it has."""
     for domain, devices in sorted(domains.items()):

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import errno
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -47,6 +48,26 @@ def connect(uri: str) -> Any:
                 f"libvirt {uri}: no daemon is installed on this node; run the role libvirt first."
             ) from error
         raise ResourceError(f"libvirt {uri} does not answer: {error.get_error_message()}") from error
+
+
+def connect_to(node: str) -> Any:
+    """Return a connection to the libvirt of another node."""
+    return connect(f"qemu+tls://{node}/system")
+
+
+def silent(nodes: Iterable[str]) -> dict[str, str]:
+    """Why the libvirt of a node can't take a VM now, for each where that is so. All are asked at once."""
+
+    def ask(node: str) -> str:
+        try:
+            connect_to(node).close()
+        except ResourceError as error:
+            return str(error)
+        return ""
+
+    names = sorted(nodes)
+    with ThreadPoolExecutor() as pool:
+        return {name: why for name, why in zip(names, pool.map(ask, names), strict=True) if why}
 
 
 @contextmanager

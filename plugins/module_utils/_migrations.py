@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 from ansible_collections.cairn.hci.plugins.module_utils import _moves, _pacemaker
 from ansible_collections.cairn.hci.plugins.module_utils._cib import merge
+from ansible_collections.cairn.hci.plugins.module_utils._libvirt import silent
 from ansible_collections.cairn.hci.plugins.module_utils._resource import (
     Change,
     Object,
@@ -35,6 +36,7 @@ class Migrations(Resource):
         self.nodes: dict[str, Object] = {}
         self.vms: dict[str, Object] = {}
         self.after: dict[str, Object] = {}
+        self.silent: dict[str, str] = {}
 
     def expand(self, items: list[Object]) -> list[Object]:
         """Remember all VMs of the task, for one may take another's room."""
@@ -53,6 +55,7 @@ class Migrations(Resource):
         found = {name: {"name": name, "node": self.home(name), "to": to} for name, to in there.items()}
         if self.wanted and not self.after:
             self.after = self.simulated(found)
+            self.silent = silent({self.aim(item) for item in self.wanted} & self.nodes.keys())
         return (
             found if wanted is None else {item["name"]: found[item["name"]] for item in wanted if item["name"] in found}
         )
@@ -60,6 +63,11 @@ class Migrations(Resource):
     def home(self, name: str) -> str | None:
         """The node that runs a VM."""
         return _moves.home(self.vms[name]) if name in self.vms else None
+
+    def aim(self, item: Object) -> str:
+        """The node that a VM would move to, if any."""
+        then = self.after.get(item["name"])
+        return (_moves.home(then) if then and item["state"] == "present" else None) or ""
 
     @staticmethod
     def resumed(item: Object, current: Object | None) -> bool:
@@ -100,6 +108,8 @@ class Migrations(Resource):
             self.check_anywhere(name, now, then)
         else:
             self.check(name, to, then)
+        if then in self.silent and then != now:
+            raise ResourceError(f"{name} can't go to {then}: {self.silent[then]}.")
         return wanted | {"to": to or then}
 
     def plan(self, current: Object | None, wanted: Object) -> list[Change]:

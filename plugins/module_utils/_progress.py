@@ -8,21 +8,27 @@ Private to the collection.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from xml.etree.ElementTree import Element
 
 from ansible_collections.cairn.hci.plugins.module_utils import _moves
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 
-FAILURE = "_last_failure_0"
+# Pacemaker keeps the last failure of a resource on a node, and apart from it the last migration, failed or not.
+HISTORY = re.compile(r"vm-(.+)_(last_failure|migrate_to|migrate_from)_0")
+# The code of an operation that goes on (Pacemaker's PCMK_OCF_UNKNOWN).
+PENDING = "193"
 MIGRATIONS = {"migrate_to", "migrate_from"}
 
 
 def place(vm: Object) -> str | None:
     """Where a VM is: a node, `stopped`, or None while it is on its way."""
+    if vm["pending"]:
+        return None
     if vm["role"] == "Stopped":
-        return None if vm["pending"] else "stopped"
-    return vm["nodes"][0] if len(vm["nodes"]) == 1 and not vm["pending"] else None
+        return "stopped"
+    return vm["nodes"][0] if vm["role"] == "Started" and len(vm["nodes"]) == 1 else None
 
 
 def places(vms: Mapping[str, Object], before: Mapping[str, str]) -> dict[str, str]:
@@ -44,18 +50,17 @@ def failures(cib: Element, since: float) -> dict[str, str]:
     """What failed with VMs since a time in seconds, a sentence for each operation."""
     found = {}
     for operation in cib.iter("lrm_rsc_op"):
-        identity = operation.get("id", "")
+        vm = HISTORY.fullmatch(operation.get("id", ""))
         when = operation.get("last-rc-change") or "0"
-        if identity.startswith(_moves.VM) and identity.endswith(FAILURE) and float(when) >= since:
-            key = f"{operation.get('operation_key')} {when} {operation.get('on_node')}"
-            found[key] = sentence(identity.removesuffix(FAILURE).removeprefix(_moves.VM), operation)
+        if vm and operation.get("rc-code") not in {"0", PENDING} and float(when) >= since:
+            found[f"{operation.get('operation_key')} {when} {operation.get('on_node')}"] = sentence(vm[1], operation)
     return found
 
 
 def sentence(vm: str, operation: Element) -> str:
     """One failure. After a failed live migration Pacemaker does not know where the guest is, and starts it anew."""
-    task, why = operation.get("operation"), operation.get("exit-reason") or f"exit code {operation.get('rc-code')}"
-    text = f"{vm}: {task} failed on {operation.get('on_node')} ({why})"
+    task, node = operation.get("operation"), operation.get("on_node")
+    text = f"{vm}: {task} failed on {node} ({operation.get('exit-reason') or f'see journalctl -u pacemaker on {node}'})"
     return f"{text}; Pacemaker shuts the VM down and starts it where it may run" if task in MIGRATIONS else text
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from ansible_collections.cairn.hci.plugins.module_utils import _cluster_nodes, _moves, _pacemaker
+from ansible_collections.cairn.hci.plugins.module_utils import _cluster_nodes, _migrations, _moves, _pacemaker
 
 NODES = ("node1", "node2", "node3")
 VMS = {"web1": "node1", "web2": "node2", "db1": "node2"}
@@ -55,6 +55,8 @@ class Pacemaker:
         self.offline: set[str] = set()
         self.would: dict[str, str | None] = {}
         self.patches = 0
+        # Why libvirt does not answer, on all nodes.
+        self.silent = ""
 
     def nodes(self, _shown: object) -> dict[str, Any]:
         standby = {name for name in NODES if _moves.attributes(self.cib, name).get("standby") == "on"}
@@ -91,4 +93,6 @@ def pacemaker(monkeypatch: pytest.MonkeyPatch) -> Pacemaker:
         monkeypatch.setattr(_pacemaker, name, function)
     monkeypatch.setattr(_cluster_nodes.ClusterNodes, "storage_blockers", lambda _self, _down: iter(()))
     monkeypatch.setattr(_cluster_nodes.ClusterNodes, "domains", lambda _self, _node: {})
+    for module in (_cluster_nodes, _migrations):
+        monkeypatch.setattr(module, "silent", lambda nodes: {node: fake.silent for node in nodes if fake.silent})
     return fake

@@ -165,3 +165,10 @@ def test_devices_are_named_by_their_address() -> None:
         "</source></hostdev></devices></domain>"
     )
     assert _drain.devices(ET.fromstring(text)) == ["0000:03:00.1"]
+
+
+def test_a_node_that_would_take_vms_must_answer(pacemaker: Pacemaker, run_module: Run) -> None:
+    pacemaker.would, pacemaker.silent = {"web1": "node3"}, "libvirt does not answer"
+    assert run_module("cluster_node", name="node1", availability="drained")["msg"] == "libvirt does not answer"
+    pacemaker.would = {}
+    assert run_module("cluster_node", name="node3", availability="drained")["changed"]

@@ -74,3 +74,10 @@ def test_a_drained_node_takes_none(pacemaker: Pacemaker, run_module: Run) -> Non
     pacemaker.would = dict.fromkeys(VMS, "node1")
     run_module("cluster_node", name="node2", availability="drained")
     assert run_module("migration", name="web1", to="node2")["msg"] == "web1 can't go to node2: that node is drained."
+
+
+def test_a_node_whose_libvirt_does_not_answer(pacemaker: Pacemaker, run_module: Run) -> None:
+    # A live migration that fails would restart the guest.
+    pacemaker.would, pacemaker.silent = {"web1": "node3"}, "libvirt does not answer"
+    message = run_module("migration", name="web1", to="node3")["msg"]
+    assert (message, pacemaker.patches) == ("web1 can't go to node3: libvirt does not answer.", 0)

@@ -21,6 +21,7 @@ BEFORE = {"web1": "node1", "web2": "node2", "db1": "stopped"}
         ({"web1": resource("node2")}, ["web1: node1 -> node2 (after 4 s)"]),
         ({"web1": resource("node2", pending="Migrating")}, []),
         ({"web1": resource("node1", nodes=["node1", "node2"])}, []),
+        ({"web1": resource("node2", role="Starting")}, []),
         ({"web1": resource(None)}, ["web1: node1 -> stopped (after 4 s)"]),
         ({"web1": resource(None, pending="Starting")}, []),
         ({"db1": resource("node3")}, ["db1: stopped -> node3 (after 4 s)"]),
@@ -43,10 +44,15 @@ def operation(kind: str, when: int, reason: str = "no route") -> str:
     [
         (operation("start", 99), []),
         (operation("start", 100), ["web1: start failed on node1 (no route)"]),
-        (operation("start", 101, ""), ["web1: start failed on node1 (exit code 1)"]),
+        (operation("start", 101, ""), ["web1: start failed on node1 (see journalctl -u pacemaker on node1)"]),
         (
             operation("migrate_to", 101),
             ["web1: migrate_to failed on node1 (no route); " + RESTARTED],
+        ),
+        (operation("migrate_to", 101).replace("last_failure", "migrate_to").replace('code="1"', 'code="0"'), []),
+        (
+            operation("migrate_to", 101, "").replace("last_failure", "migrate_to"),
+            ["web1: migrate_to failed on node1 (see journalctl -u pacemaker on node1); " + RESTARTED],
         ),
         (operation("monitor", 101).replace("vm-web1_last", "fence-storage_last"), []),
     ],
