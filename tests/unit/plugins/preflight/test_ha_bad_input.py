@@ -41,8 +41,8 @@ def ids(**known: int) -> Change:
 CASES = {
     "given up while it is at work": (
         both(put("nodes", "ha_enabled", False), ids(node1=1)),
-        "ha_enabled is false, and Pacemaker keeps VMs running on node1; set vm_ha: false for the VMs instead, which takes "
-        "them out of its care.",
+        "ha_enabled is false, and Pacemaker keeps VMs running on node1; set vm_ha: false for the VMs instead, which "
+        "takes them out of its care.",
     ),
     # Names.
     "unknown node that may": (
