@@ -93,7 +93,7 @@ docs: venv ## write the generated pages
 	python docs/generate.py
 
 changelog: venv ## gather changelogs/fragments, and new plugins, under the version of galaxy.yml
-	antsibull-changelog release --update-existing
+	antsibull-changelog release --update-existing --reload-plugins
 
 pins: venv ## newest versions of the tools of requirements-dev.in
 	uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command "make pins" \
