@@ -56,6 +56,15 @@ class Guest:
         """Libvirt's state."""
         return int(self.domain.state()[0])
 
+    def active(self) -> bool:
+        """Whether it runs; a domain without a definition is gone when it does not."""
+        try:
+            return bool(self.domain.isActive())
+        except self.libvirt.libvirtError as error:
+            if error.get_error_code() != self.libvirt.VIR_ERR_NO_DOMAIN:
+                raise
+            return False
+
     # -- power
 
     def start(self, *, paused: bool = False) -> None:
@@ -74,8 +83,8 @@ class Guest:
 
     def ask_to_stop(self) -> None:
         """Ask the guest to shut down; a paused one is resumed for that."""
-        state = self.state()
         try:
+            state = self.state()
             if state == self.libvirt.VIR_DOMAIN_CRASHED:
                 self.domain.destroy()
                 return
@@ -83,15 +92,15 @@ class Guest:
                 self.start()
             self.domain.shutdown()
         except self.libvirt.libvirtError:
-            if self.domain.isActive():
+            if self.active():
                 raise
 
     def stop(self, timeout: float, *, force: bool) -> None:
         """Shut the guest down and wait until it is off. Raise ResourceError after `timeout` s, or cut its power."""
         start = asked = time.monotonic()
-        if self.domain.isActive():
+        if self.active():
             self.ask_to_stop()
-        while self.domain.isActive():
+        while self.active():
             now = time.monotonic()
             if now - start >= timeout:
                 if not force:

@@ -196,7 +196,8 @@ class Domains(LibvirtResource):
         name = wanted["name"]
         with explained(f"domain {name}"):
             if any(change.action == "remove" for change in changes):
-                self.remove(self.guest(name), wanted)
+                if name in {domain.name() for domain in self.connection.listAllDomains()}:
+                    self.remove(self.guest(name), wanted)
                 return
             if current is None:
                 self.define(build(wanted, self.host_or_fail()))
