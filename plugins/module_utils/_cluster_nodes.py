@@ -27,17 +27,11 @@ class ClusterNodes(Resource):
     def __init__(self, params: Object) -> None:
         """Keep the options."""
         super().__init__(params)
-        self.wanted: list[Object] = []
         self.leaving: set[str] = set()
         self.cib = ET.Element("cib")
         self.shown: dict[str, Object] = {}
         self.running: dict[str, Object] = {}
         self.blockers: dict[str, list[str]] = {}
-
-    def expand(self, items: list[Object]) -> list[Object]:
-        """Remember all nodes of the task, for two that are drained at once matter to each other."""
-        self.wanted = items
-        return items
 
     def open(self) -> None:
         """Wait for the cluster."""

@@ -196,8 +196,7 @@ class Domains(LibvirtResource):
         name = wanted["name"]
         with explained(f"domain {name}"):
             if any(change.action == "remove" for change in changes):
-                if name in {domain.name() for domain in self.connection.listAllDomains()}:
-                    self.remove(self.guest(name), wanted)
+                self.remove(wanted)
                 return
             if current is None:
                 self.define(build(wanted, self.host_or_fail()))
@@ -254,9 +253,15 @@ class Domains(LibvirtResource):
         timeout = wanted.get("shutdown_timeout")
         guest.stop(SHUTDOWN_TIMEOUT if timeout is None else timeout, force=bool(wanted.get("force_after")))
 
-    def remove(self, guest: Guest, wanted: Object) -> None:
+    def remove(self, wanted: Object) -> None:
         """Shut it down, then remove its configuration; a domain without one is gone with its shutdown."""
-        persistent = guest.domain.isPersistent()
+        try:
+            guest = self.guest(wanted["name"])
+            persistent = guest.domain.isPersistent()
+        except self.libvirt.libvirtError as error:
+            if error.get_error_code() != self.libvirt.VIR_ERR_NO_DOMAIN:
+                raise
+            return
         self.stop(guest, wanted)
         if persistent:
             guest.undefine()

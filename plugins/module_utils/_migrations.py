@@ -31,17 +31,11 @@ class Migrations(Resource):
     def __init__(self, params: Object) -> None:
         """Keep the options."""
         super().__init__(params)
-        self.wanted: list[Object] = []
         self.cib = ET.Element("cib")
         self.nodes: dict[str, Object] = {}
         self.vms: dict[str, Object] = {}
         self.after: dict[str, Object] = {}
         self.silent: dict[str, str] = {}
-
-    def expand(self, items: list[Object]) -> list[Object]:
-        """Remember all VMs of the task, for one may take another's room."""
-        self.wanted = items
-        return items
 
     def open(self) -> None:
         """Wait for the cluster."""

@@ -88,6 +88,8 @@ class Resource:
     def __init__(self, params: Object) -> None:
         """Keep the module's parameters; connections are opened by :meth:`open`."""
         self.params = params
+        # All objects of the task, for kinds whose objects matter to each other; none for an info module.
+        self.wanted: list[Object] = []
 
     def expand(self, items: list[Object]) -> list[Object]:
         """Return the objects that `items` stand for, where one item may stand for many; called before :meth:`open`."""
@@ -205,7 +207,7 @@ def read_current(resource: Resource, items: list[Object] | None, check_mode: boo
 
 def converge(resource: Resource, items: list[Object], check_mode: bool) -> Object:
     """Open, read, plan everything, then apply; return what Ansible shows."""
-    items = resource.expand(items)
+    items = resource.wanted = resource.expand(items)
     wanted = {resource.identity(item): item for item in items}
     if len(wanted) < len(items):
         raise ResourceError(f"{resource.plural}: an object is given more than once; give each {resource.key} once.")

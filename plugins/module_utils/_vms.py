@@ -119,7 +119,6 @@ class Vms(Domains):
         self.remote: dict[str, Any] = {}
         self.texts: dict[str, str] = {}
         self.places = Places()
-        self.wanted: list[Object] = []
         self.cib = ET.Element("cib")
 
     def open(self) -> None:
@@ -149,11 +148,6 @@ class Vms(Domains):
                 connection.close()
         super().close()
         self.cluster.close()
-
-    def expand(self, items: list[Object]) -> list[Object]:
-        """Remember all VMs of the task, for constraints are between them."""
-        self.wanted = items
-        return items
 
     # -- reading
 

@@ -16,26 +16,28 @@ VMS = {"web1": "node1", "web2": "node2", "db1": "node2"}
 
 def cib(vms: Iterable[str], *, memory: int = 1024, only: dict[str, list[str]] | None = None) -> ET.Element:
     """Three nodes with 4096 MiB each, and these VMs."""
-    root = ET.fromstring(
-        '<cib have-quorum="1" dc-uuid="1"><configuration><nodes/><resources/><constraints/></configuration></cib>'
+    root = ET.Element("cib", {"have-quorum": "1", "dc-uuid": "1"})
+    configuration = ET.SubElement(root, "configuration")
+    entries, resources, constraints = (
+        ET.SubElement(configuration, name) for name in ("nodes", "resources", "constraints")
     )
     for number, name in enumerate(NODES, 1):
         text = (
             f'<node id="{number}" uname="{name}"><utilization id="u{number}">'
             f'<nvpair id="m{number}" name="memory" value="4096"/></utilization></node>'
         )
-        root.find("configuration/nodes").append(ET.fromstring(text))  # type: ignore[union-attr]
+        entries.append(ET.fromstring(text))
     for name in vms:
         text = (
             f'<primitive id="vm-{name}"><utilization id="u-{name}">'
             f'<nvpair id="m-{name}" name="memory" value="{memory}"/></utilization></primitive>'
         )
-        root.find("configuration/resources").append(ET.fromstring(text))  # type: ignore[union-attr]
+        resources.append(ET.fromstring(text))
     for name, nodes in (only or {}).items():
         expressions = "".join(f'<expression attribute="#uname" operation="ne" value="{node}"/>' for node in nodes)
         rule = f'<rule score="-INFINITY">{expressions}</rule>'
         text = f'<rsc_location id="cairn-nodes-{name}" rsc="vm-{name}">{rule}</rsc_location>'
-        root.find("configuration/constraints").append(ET.fromstring(text))  # type: ignore[union-attr]
+        constraints.append(ET.fromstring(text))
     return root
 
 
