@@ -4,7 +4,8 @@
 
 Run on a converged lab (INVENTORY). Each run is a fault of tests/faults, with its checks: nothing lost, nothing run
 twice. Then the lab is made anew with the defaults of Pacemaker and Ceph and VirtualDomain (_defaults.py), for the
-baseline; it stays so. Writes build/bench/failover.json, and a picture of the medians to build/bench/failover.svg.
+baseline; it stays so. Writes build/bench/failover.json, a picture of the medians to build/bench/failover.svg, and what
+each trial gave to failover-ours.json and failover-baseline.json beside them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import re
 import statistics
 import subprocess
 import sys
-from collections import defaultdict
+from pathlib import Path
 
 from _bench import INVENTORY, OUTPUT, ROOT, Bench, Object, ansible
 from _defaults import install
@@ -28,6 +29,7 @@ from scenarios import SCENARIOS
 
 FAULTS = {scenario.name: scenario for scenario in SCENARIOS if scenario.name in ("killed", "cut")}
 WITHIN_SECONDS = 300.0
+TITLES = {"ours": "cairn.hci", "baseline": "defaults"}
 TARGETS = {"killed_p95": "10 s", "cut_p95": "10 s", "stall_p95": "6 s"}
 # What the daemons of a surviving node write (corosync's totemsrp.c, pacemaker's fenced).
 DETECTED = re.compile(r"TOTEM.*A new membership")
@@ -73,44 +75,51 @@ def events(cluster: Cluster, trial: Trial) -> dict[str, float]:
     return found
 
 
-def runs(cluster: Cluster, count: int) -> dict[str, list[tuple[Trial, dict[str, float]]]]:
-    """The trials of each fault, in turn, with their events."""
-    found: dict[str, list[tuple[Trial, dict[str, float]]]] = defaultdict(list)
+def trials(cluster: Cluster, kind: str, count: int) -> None:
+    """Play each fault in turn, and keep after each trial what all of them gave."""
+    found: dict[str, list[Object]] = {name: [] for name in FAULTS}
     for number in range(count):
         for name, scenario in FAULTS.items():
             trial = play(cluster, dataclasses.replace(scenario, within=WITHIN_SECONDS))
             print(f"{number + 1:2} {row(trial)}", file=sys.stderr, flush=True)
-            found[name].append((trial, events(cluster, trial)))
-    return found
+            result: Object = {"elsewhere": max(trial.moved, default=None), "stall": trial.stall, "wrong": trial.wrong}
+            found[name].append(result | {"events": events(cluster, trial)})
+            kept(kind).write_text(json.dumps(found, indent=1) + "\n")
 
 
-def add(bench: Bench, prefix: str, found: dict[str, list[tuple[Trial, dict[str, float]]]], floor: list[Object]) -> None:
-    """The figures of one kind of lab; `floor` has those of the other."""
-    values = {f"{name}_p95": [max(trial.moved) for trial, _ in trials if trial.moved] for name, trials in found.items()}
-    values["stall_p95"] = [trial.stall for trials in found.values() for trial, _ in trials]
+def kept(kind: str) -> Path:
+    """The file with the trials of one kind of lab."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    return OUTPUT / f"failover-{kind}.json"
+
+
+def add(bench: Bench, prefix: str, found: dict[str, list[Object]]) -> None:
+    """The figures of one kind of lab; those of the baseline come first."""
+    values = {f"{name}_p95": [each["elsewhere"] for each in of if each["elsewhere"]] for name, of in found.items()}
+    values["stall_p95"] = [each["stall"] for of in found.values() for each in of]
     for metric, each in values.items():
-        against = next((figure for figure in floor if figure["metric"] == f"baseline_{metric}"), None)
+        against = next((figure for figure in bench.figures if figure["metric"] == f"baseline_{metric}"), None)
         note = f"median {statistics.median(each):.1f} s, longest {max(each):.1f} s"
         bench.add(
             prefix + metric, each, "s", of=p95, against=against, target="" if prefix else TARGETS[metric], note=note
         )
-    wrong = [float(len(trial.wrong)) for trials in found.values() for trial, _ in trials]
+    wrong = [float(len(each["wrong"])) for of in found.values() for each in of]
     bench.add(f"{prefix}violations", wrong, "", of=sum, target="0", note="lost, run twice or not as it should be")
 
 
-def timelines(title: str, found: dict[str, list[tuple[Trial, dict[str, float]]]]) -> dict[str, dict[str, float]]:
+def timelines(title: str, found: dict[str, list[Object]]) -> dict[str, dict[str, float]]:
     """A line of the picture for each fault: the medians of its events."""
     return {
         f"{name}, {title}": {
             event: statistics.median(times)
             for event in EVENTS
-            if (times := [seen[event] for _, seen in trials if event in seen])
+            if (times := [each["events"][event] for each in of if event in each["events"]])
         }
-        for name, trials in found.items()
+        for name, of in found.items()
     }
 
 
-def measure(kind: str, count: int) -> dict[str, list[tuple[Trial, dict[str, float]]]]:
+def measure(kind: str, count: int) -> None:
     """The trials on the lab as it is, or on one made anew with the defaults."""
     if kind == "baseline":
         for verb in ("down", "up"):
@@ -120,24 +129,24 @@ def measure(kind: str, count: int) -> dict[str, list[tuple[Trial, dict[str, floa
         cluster.install_witness()
         if kind == "baseline":
             install(cluster)
-        return runs(cluster, count)
+        trials(cluster, kind, count)
 
 
 def main() -> None:
     """Measure."""
     top = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     top.add_argument("--runs", type=int, default=20)
-    top.add_argument("--only", choices=("ours", "baseline"))
+    top.add_argument("--only", choices=TITLES, help="of the other one, show what it gave last")
     options = top.parse_args()
+    for kind in TITLES:
+        if options.only in (None, kind):
+            measure(kind, options.runs)
+    found = {kind: json.loads(kept(kind).read_text()) for kind in TITLES if kept(kind).exists()}
     bench = Bench("failover")
-    found = {name: measure(name, options.runs) for name in ("ours", "baseline") if options.only in (None, name)}
-    if "baseline" in found:
-        add(bench, "baseline_", found["baseline"], [])
-    if "ours" in found:
-        add(bench, "", found["ours"], list(bench.figures))
+    for kind in reversed(found):
+        add(bench, "baseline_" if kind == "baseline" else "", found[kind])
     bench.finish()
-    titles = {"ours": "cairn.hci", "baseline": "defaults"}
-    rows = {key: value for name, trials in found.items() for key, value in timelines(titles[name], trials).items()}
+    rows = {key: value for kind in found for key, value in timelines(TITLES[kind], found[kind]).items()}
     (OUTPUT / "failover.svg").write_text(svg("From the fault to the guest's answer, medians in seconds", rows))
 
 

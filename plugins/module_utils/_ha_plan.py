@@ -20,6 +20,8 @@ STORAGE = "fence-storage"
 WATCHDOG = "watchdog"
 AGENTS = {"ipmi": "fence_ipmilan", "redfish": "fence_redfish"}
 PORTS = {"ipmi": 623, "redfish": 443}
+# Seconds until a BMC has switched its node off. One over IPMI needs three short sessions of UDP, one over Redfish as many of TLS.
+BMC_TIMEOUT = {"ipmi": 5, "redfish": 15}
 # Every BMC of IPMI 2.0 has this cipher suite.
 CIPHER = 3
 # Where role ha writes the program that prints a BMC's password, so that it is neither in the plan nor in the CIB.
@@ -127,7 +129,7 @@ def bmc_device(node: Machine, inventory: Inventory) -> Object:
         "pcmk_host_list": node.name,
         # The agent looks until the power is as it shall be; it need not wait before it does.
         "power_wait": "0",
-        **limited(10),
+        **limited(bmc["timeout"] or BMC_TIMEOUT[bmc["type"]]),
     }
     parameters |= (
         {"lanplus": "1", "cipher": cipher(node.name, inventory)}
