@@ -149,17 +149,6 @@ def check_size(inventory: Inventory, problems: Problems) -> None:
         )
 
 
-def check_members(inventory: Inventory, problems: Problems) -> None:
-    """That all nodes can be full members, for the role ha installs nothing else yet."""
-    count, most = len(inventory.nodes), inventory.cluster("ha_members_max")
-    if count > most:
-        problems.add(
-            "",
-            f"The group nodes has {count} nodes, and this version takes care of {most} at most (ha_members_max); "
-            "make two clusters of them, or set ha_enabled: false.",
-        )
-
-
 def check_given_up(inventory: Inventory, problems: Problems) -> None:
     """That VMs are not taken from a cluster that goes on to keep them running."""
     members = [name for name, node in inventory.nodes.items() if ((node.facts or {}).get("ha") or {}).get("nodes")]
@@ -179,6 +168,5 @@ def check(inventory: Inventory, problems: Problems, bad: set[str]) -> None:
         check_given_up(inventory, problems)
     if inventory.cluster("ha_enabled"):
         check_size(inventory, problems)
-        check_members(inventory, problems)
         if not bad & inventory.nodes.keys():
             check_fencing(inventory, problems)

@@ -103,9 +103,10 @@ def remote(member: Object) -> Element:
     """The connection to a remote node; Pacemaker wants it to have the node's name as its id."""
     name = member["name"]
     found = Element("primitive", {"id": name, "class": "ocf", "provider": "pacemaker", "type": "remote"})
-    parameters = {"server": member["addresses"][0], "reconnect_interval": "60s"}
+    parameters = {"server": member["addresses"][0], "reconnect_interval": "15s"}
     found.append(values("instance_attributes", "remote", name, parameters))
-    ops = ({"name": "monitor", "interval": "10s", "timeout": "30s"}, {"name": "start", "timeout": "60s"})
+    # Pacemaker's controller does both itself, over the connection.
+    ops = ({"name": "monitor", "interval": "5s", "timeout": "10s"}, {"name": "start", "timeout": "60s"})
     found.append(operations(name, *ops))
     return found
 

@@ -20,7 +20,7 @@ STORAGE = "fence-storage"
 WATCHDOG = "watchdog"
 AGENTS = {"ipmi": "fence_ipmilan", "redfish": "fence_redfish"}
 PORTS = {"ipmi": 623, "redfish": 443}
-# Seconds until a BMC has switched its node off. One over IPMI needs three short sessions of UDP, one over Redfish as many of TLS.
+# Seconds until a BMC has switched its node off: three short sessions of UDP with IPMI, as many of TLS with Redfish.
 BMC_TIMEOUT = {"ipmi": 5, "redfish": 15}
 # Every BMC of IPMI 2.0 has this cipher suite.
 CIPHER = 3
@@ -184,9 +184,10 @@ def plan(
     """The plan of high availability; None where it is not wanted. `hosts` is what each node has left for such VMs."""
     if not inventory.cluster("ha_enabled"):
         return None
-    nodes = inventory.nodes
+    nodes, ids = inventory.nodes, node_ids(inventory)
     return {
         "members": list(members(inventory, addresses)),
+        "remotes": [name for name in nodes if name not in ids],
         "token": inventory.cluster("ha_token"),
         "fencing": inventory.cluster("ha_fencing"),
         "levels": {name: levels(node, inventory) for name, node in nodes.items()},

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The cairn.hci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a node already has of corosync, and with what it could be fenced.
+"""What a node already has of corosync and Pacemaker, and with what it could be fenced.
 
 Private to the collection.
 """
@@ -17,6 +17,8 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 ROOT = Path("/")
 # Debian's package installs a configuration of this name.
 DEBIAN = "debian"
+# In the order in which they start; a full member of the cluster has the first two, a remote node the last.
+SERVICES = ("corosync.service", "pacemaker.service", "pacemaker_remote.service")
 
 
 def corosync(text: str) -> dict[str, int]:
@@ -29,12 +31,13 @@ def corosync(text: str) -> dict[str, int]:
 
 
 def report(root: Path = ROOT) -> Object:
-    """The ids that nodes have, whether corosync runs here, and the watchdog."""
+    """The ids that nodes have, whether corosync runs here, the services that are installed, and the watchdog."""
     text = read_text(root / "etc/corosync/corosync.conf")
     process = read_text(root / "run/corosync.pid").strip()
     watchdogs = sorted(str(path) for path in root.glob("dev/watchdog[0-9]*"))
     return {
         "nodes": corosync(text),
         "running": bool(process) and (root / "proc" / process).exists(),
+        "services": [unit for unit in SERVICES if (root / "usr/lib/systemd/system" / unit).exists()],
         "watchdog": watchdogs[0] if watchdogs else None,
     }

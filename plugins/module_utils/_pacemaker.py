@@ -21,8 +21,8 @@ from xml.etree import ElementTree as ET
 from ansible_collections.cairn.hci.plugins.module_utils._resource import NotInstalled, Object, ResourceError
 
 SECONDS = 60
-# Written by the role ha; Pacemaker does not start without it.
-KEY = "/etc/corosync/authkey"
+# Written by the role ha on every node before it starts Pacemaker.
+KEY = "/etc/pacemaker/authkey"
 LOOK = 0.25
 
 

@@ -267,6 +267,43 @@ CASES = (
         r"node3 \(10\.77\.0\.243\) does not answer over SSH: .*; start it or correct ansible_host\.",
         put("nodes.hosts.node3", ansible_host="10.77.0.243"),
     ),
+    Case(
+        "BMC that does not answer",
+        r"node2: ha_bmc: 10\.77\.0\.1 port 6299: .*does not answer.*; correct ha_bmc, or the controller\.",
+        put("nodes.hosts.node2.ha_bmc", port=6299),
+    ),
+    Case(
+        "BMC that refuses the password",
+        r"node2: ha_bmc: 10\.77\.0\.1 port 6232: .*password.*; correct ha_bmc, or the controller\.",
+        put("nodes.hosts.node2.ha_bmc", password="wrong"),
+    ),
+    Case(
+        "nothing that fences",
+        r"node2: nothing can fence it when it is lost; give ha_bmc or .*",
+        all_of(without("nodes.hosts.node2", "ha_bmc"), put(NODES, ha_storage_fencing="with")),
+    ),
+    Case("preferred node that there is not", r"web1: vm_prefer: node9 is no host of .*", put(WEB, vm_prefer=["node9"])),
+    Case(
+        "apart on too few nodes",
+        r"vm_apart web: 2 VMs \(web1, web2\) must be apart and have 1 nodes that can run them; take .*",
+        all_of(
+            put(NODES, ha_spare=False),
+            *(put(f"vms.hosts.web{n}", vm_apart=["web"], vm_affinity_strict=True, vm_nodes=["node1"]) for n in (1, 2)),
+        ),
+    ),
+    Case(
+        "no second node",
+        r"web1: only node1 can run it, the only one in vm_nodes .*; it would be lost with that node\. .*",
+        put(WEB, vm_nodes=["node1"]),
+    ),
+    Case(
+        "network of one node only",
+        r"web1: vm_nics\[0\]\.network: node2, chosen by vm_nodes, has no dmz for it; node1 has\.",
+        all_of(
+            put("nodes.hosts.node1", network_bridges={"lan": {"ports": ["eno1"]}, "dmz": {}}),
+            put(WEB, vm_nodes=["node1", "node2"], vm_nics=[{"network": "dmz", "address": "dhcp"}]),
+        ),
+    ),
     # The lab without a cluster.
     Case(
         "mounted disk",

@@ -121,7 +121,8 @@ def answer(*command: str) -> str:
 
 def peers() -> dict[str, str]:
     """The other nodes that are in the cluster now, by their address on the storage network."""
-    members = answer("crm_node", "--partition").split()
+    shown = ElementTree.fromstring(answer("crm_mon", "--one-shot", "--output-as=xml") or "<none/>")
+    members = {node.get("name") for node in shown.iterfind("nodes/node[@online='true']")}
     own = os.uname().nodename
     return {node["storage"]: name for name, node in settings()["nodes"].items() if name in members and name != own}
 

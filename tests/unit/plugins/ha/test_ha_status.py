@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.cairn.hci.plugins.module_utils._ha_status import ha_problems
-from ansible_collections.cairn.hci.plugins.module_utils._node_ha import corosync
+from ansible_collections.cairn.hci.plugins.module_utils._node_ha import corosync, report
 from ansible_collections.cairn.hci.plugins.module_utils._rbd_locks import stale
 
 PLAN = {
@@ -96,3 +97,14 @@ nodelist {
 )
 def test_the_ids_of_nodes_in_corosync_conf(text: str, nodes: dict[str, int]) -> None:
     assert corosync(text) == nodes
+
+
+@pytest.mark.parametrize(
+    "services", [[], ["corosync.service", "pacemaker.service"], ["pacemaker_remote.service"]], ids=str
+)
+def test_the_services_of_a_kind_of_node(tmp_path: Path, services: list[str]) -> None:
+    units = tmp_path / "usr/lib/systemd/system"
+    units.mkdir(parents=True)
+    for name in (*services, "pacemaker.service.wants"):
+        (units / name).touch()
+    assert report(tmp_path)["services"] == services

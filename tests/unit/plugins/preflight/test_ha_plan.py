@@ -45,6 +45,7 @@ def test_members_and_room(plan: Plan) -> None:
         {"name": f"node{n}", "id": n, "addresses": [f"10.10.0.{n}", f"192.0.2.1{n}"], "remote": False}
         for n in (1, 2, 3)
     ]
+    assert ha["remotes"] == []
     # 32 GiB, less 2 GiB for the host and 4 GiB for the OSD; 8 cores, 4 vcpus on each.
     assert ha["capacity"]["node1"] == {"memory": 26 * 1024, "vcpus": 32}
     assert ha["domains"] == {name: name for name in ("node1", "node2", "node3")}
