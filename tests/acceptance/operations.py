@@ -30,7 +30,7 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[2]
 SSH = ("ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR")
 BUSY = "nohup sh -c 'while :; do dd if=/dev/zero of=/dev/shm/x bs=1M count=48; sync; done' >/dev/null 2>&1 &"
-PING_SECONDS = 0.05
+PING_SECONDS, BOOT_SECONDS = 0.05, 180.0
 GUEST = "web1"
 
 
@@ -253,7 +253,9 @@ def rolling_reboot(cluster: Cluster) -> str:
 
 def wait_up(cluster: Cluster, node: str) -> None:
     """Wait until a node answers."""
+    deadline = time.monotonic() + BOOT_SECONDS
     while not cluster.ask(node, "echo up"):
+        expect(time.monotonic() < deadline, f"{node} does not answer after {BOOT_SECONDS:.0f} s")
         time.sleep(2)
 
 
