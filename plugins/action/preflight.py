@@ -16,6 +16,7 @@ from ansible_collections.cairn.hci.plugins.module_utils import (
     _inventory,
     _networks,
     _node_checks,
+    _pci_checks,
     _plan,
     _plan_text,
 )
@@ -88,6 +89,7 @@ class ActionModule(ActionBase):
         if bad & inventory.nodes.keys():
             return None
         among = _guests.check(inventory, _guests.Networks(inventory), problems, bad)
+        _pci_checks.Devices(inventory, problems)
         return self.plan(inventory, among, problems) if inventory.answered() else None
 
     def plan(self, inventory: Inventory, among: dict[str, frozenset[str]], problems: Problems) -> Object | None:

@@ -165,6 +165,12 @@ options:
       link:
         description: Whether the cable is plugged in. By default V(true).
         type: bool
+  pci_devices: &pci_devices
+    description:
+      - All PCI devices of the node that it has, as addresses such as V(0000:03:00.0). Others are taken away.
+      - M(cairn.hci.pci_device) must keep them for guests. A domain that runs gets or loses them with the next start.
+    type: list
+    elements: str
   cloud_init: &cloud_init
     description:
       - The cloud-init seed, see M(cairn.hci.cloud_init_seed), as a read-only virtio disk.
@@ -245,6 +251,7 @@ LIST = r"""
       firmware: *firmware
       disks: *disks
       nics: *nics
+      pci_devices: *pci_devices
       cloud_init: *cloud_init
       console_log: *console_log
       vnc: *vnc

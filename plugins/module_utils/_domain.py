@@ -24,8 +24,8 @@ AGENT_CHANNEL = "org.qemu.guest_agent.0"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # What each kind of disk source consists of.
 SOURCES = ("pool", "image", "file", "device")
-# Half of the text: one controller for each PCIe port, one address for each device.
-UNREAD = re.compile(r"<controller [^>]*/>|<controller .*?</controller>|<address [^>]*/>", re.DOTALL)
+# Half of the text: one controller for each PCIe port, one address in the guest (with its type) for each device.
+UNREAD = re.compile(r"<controller [^>]*/>|<controller .*?</controller>|<address type=[^>]*/>", re.DOTALL)
 # With these models the guest's CPU follows the host, and the running domain's XML shows what came of it.
 FOLLOWS_HOST = ("host-model", "host-passthrough", "maximum")
 
@@ -160,6 +160,15 @@ def vnc(devices: dict[str, list[ET.Element]]) -> bool | str:
     return False
 
 
+def pci_address(device: ET.Element) -> str:
+    """The node's address of a device that is passed through; empty for other kinds."""
+    place = device.find("source/address")
+    if device.get("type") != "pci" or place is None:
+        return ""
+    domain, bus, slot, function = (int(place.get(part, "0"), 0) for part in ("domain", "bus", "slot", "function"))
+    return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
+
+
 def by_tag(root: ET.Element) -> dict[str, list[ET.Element]]:
     """The devices, by kind, in one pass."""
     found: dict[str, list[ET.Element]] = {}
@@ -191,6 +200,7 @@ def to_dict(root: ET.Element) -> Object:
         "firmware": firmware(root),
         "disks": [disk_to_dict(disk) for disk in disks if is_disk(disk)],
         "nics": [nic_to_dict(nic, place) for place, nic in enumerate(devices.get("interface", []))],
+        "pci_devices": sorted(address for device in devices.get("hostdev", []) if (address := pci_address(device))),
         "cloud_init": seed_to_dict(disks),
         "console_log": any(port.find("log") is not None for port in devices.get("serial", [])),
         "vnc": vnc(devices),

@@ -33,6 +33,7 @@ DEFAULTS: Object = {
     "firmware": "bios",
     "disks": [],
     "nics": [],
+    "pci_devices": [],
     "cloud_init": {},
     "console_log": True,
     "vnc": False,
@@ -42,6 +43,7 @@ DEFAULTS: Object = {
 }
 NIC_DEFAULTS: Object = {"vlan": 0, "mtu": 0, "queues": 1, "model": "virtio", "link": True}
 SERIAL_LENGTH = 20
+PCI_ADDRESS = re.compile(r"(?:([0-9a-f]{4}):)?([0-9a-f]{2}:[01][0-9a-f]\.[0-7])")
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,12 @@ def head_room_vcpus(vcpus: int) -> int:
 def head_room_memory(memory: str) -> str:
     """The default ceiling of memory: four times as much. Nothing is allocated for empty DIMM slots."""
     return format_size(4 * parse_size(memory))
+
+
+def pci_address(text: str) -> str | None:
+    """A PCI address with its domain, in lower case; None for what is none."""
+    found = PCI_ADDRESS.fullmatch(text.lower())
+    return found and f"{found[1] or '0000'}:{found[2]}"
 
 
 def given(item: Object) -> Object:
@@ -177,6 +185,8 @@ class Normaliser:
             wanted |= self.storage(wanted)
         if "nics" in wanted:
             wanted |= {"nics": self.nics(wanted["nics"])}
+        if "pci_devices" in wanted:
+            wanted |= {"pci_devices": self.pci_devices(wanted["pci_devices"])}
         return wanted
 
     def fail(self, text: str) -> ResourceError:
@@ -335,6 +345,15 @@ class Normaliser:
             self.check_vlan(nic)
             found.append(nic | {"mac": mac})
         self.once([nic["mac"] for nic in found], "MAC address")
+        return found
+
+    def pci_devices(self, addresses: list[str]) -> list[str]:
+        """The addresses of the devices that are passed through, in order."""
+        wrong = next((text for text in addresses if pci_address(text) is None), None)
+        if wrong is not None:
+            raise self.fail(f"pci_devices: {wrong!r} is not the address of a PCI device, such as 0000:03:00.0.")
+        found = sorted(str(pci_address(text)) for text in addresses)
+        self.once(found, "PCI device")
         return found
 
     def check_vlan(self, nic: Object) -> None:

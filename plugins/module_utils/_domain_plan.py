@@ -24,7 +24,7 @@ HOW = ("state", "restart", "shutdown_timeout", "force_after")
 LIVE_SCALARS = ("title", "description", "vcpus", "memory")
 SCALARS = (
     *("title", "description", "domain_type", "vcpus_max", "vcpus", "memory_max", "memory", "cpu_model", "machine"),
-    *("firmware", "cloud_init", "console_log", "vnc", "guest_agent", "watchdog", "rng"),
+    *("firmware", "cloud_init", "pci_devices", "console_log", "vnc", "guest_agent", "watchdog", "rng"),
 )
 LIVE_FIELDS = {"disks": ("iops", "bandwidth"), "nics": ("bridge", "network", "vlan", "link")}
 PLUGGABLE_BUSES = ("virtio", "scsi", "usb")

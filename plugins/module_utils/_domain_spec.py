@@ -51,6 +51,7 @@ DOMAIN: Object = {
     "firmware": {"type": "str", "choices": ["bios", "uefi"]},
     "disks": {"type": "list", "elements": "dict", "options": DISK},
     "nics": {"type": "list", "elements": "dict", "options": NIC},
+    "pci_devices": {"type": "list", "elements": "str"},
     "cloud_init": {"type": "dict", "options": {"pool": TEXT, "image": TEXT, "file": PATH}},
     **dict.fromkeys(("console_log", "vnc", "guest_agent", "watchdog", "rng"), FLAG),
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

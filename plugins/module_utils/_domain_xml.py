@@ -10,6 +10,7 @@ Private to the collection.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -25,6 +26,7 @@ from ansible_collections.cairn.hci.plugins.module_utils._domain import (
     kib,
     nic_to_dict,
     number,
+    pci_address,
     size_of,
     source_of,
 )
@@ -120,7 +122,7 @@ def build(wanted: Object, host: Host) -> ET.Element:
     ET.SubElement(devices, "memballoon", {"model": "virtio"})
     edit(root, wanted)
     if "q35" in (kind.get("machine") or ""):
-        for index in range(SPARE_PORTS + len(wanted["disks"]) + len(wanted["nics"])):
+        for index in range(SPARE_PORTS + sum(len(wanted[kind]) for kind in ("disks", "nics", "pci_devices"))):
             model = "pcie-root-port" if index else "pcie-root"
             ET.SubElement(devices, "controller", {"type": "pci", "index": str(index), "model": model})
     return root
@@ -395,6 +397,19 @@ def set_cloud_init(root: ET.Element, source: Object) -> None:
     put_source(disk, source)
 
 
+def set_pci_devices(root: ET.Element, value: list[str]) -> None:
+    """Devices of the node; who binds them to vfio-pci, and keeps them there, is not libvirt."""
+    devices = devices_of(root)
+    there = {address: device for device in devices.findall("hostdev") if (address := pci_address(device))}
+    for address in there.keys() - set(value):
+        devices.remove(there[address])
+    for address in [one for one in value if one not in there]:
+        device = ET.SubElement(devices, "hostdev", {"mode": "subsystem", "type": "pci", "managed": "no"})
+        domain, bus, slot, function = re.split("[:.]", address)
+        place = {"domain": f"0x{domain}", "bus": f"0x{bus}", "slot": f"0x{slot}", "function": f"0x{function}"}
+        ET.SubElement(ET.SubElement(device, "source"), "address", place)
+
+
 def set_console_log(root: ET.Element, value: bool) -> None:
     """A serial port that virsh console opens; what it prints is also logged, by virtlogd, which rotates the file."""
     devices = devices_of(root)
@@ -472,6 +487,7 @@ SETTERS: dict[str, Any] = {
     "disks": set_disks,
     "nics": set_nics,
     "cloud_init": set_cloud_init,
+    "pci_devices": set_pci_devices,
     "console_log": set_console_log,
     "vnc": set_vnc,
     "guest_agent": set_guest_agent,

@@ -1,112 +1,34 @@
 # Copyright (c) 2026 The cairn.hci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The PCI devices of a node, as the kernel shows them in sysfs, and how one of them is meant.
-
-Kernel documentation: ABI/testing/sysfs-bus-pci, driver-api/vfio.rst. Nothing is changed here.
+"""Which PCI device is meant, and why one can't be given to a guest. Pure.
 
 Private to the collection.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
+from collections.abc import Collection, Iterable
 
-from ansible_collections.cairn.hci.plugins.module_utils._node import read_text
+from ansible_collections.cairn.hci.plugins.module_utils._domain_options import pci_address
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
 
-ROOT = Path("/")
-DEVICES = "sys/bus/pci/devices"
-ADDRESS = re.compile(r"(?:([0-9a-f]{4}):)?([0-9a-f]{2}:[0-9a-f]{2}\.[0-7])", re.IGNORECASE)
 IDENTITY = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}", re.IGNORECASE)
 CLASS = re.compile(r"class=([0-9a-f]{4})", re.IGNORECASE)
-# Bridges (PCI Code and ID Assignment Specification, 1.7) stay with the kernel also in a group that is given away.
-BRIDGE = "06"
 VFIO = "vfio-pci"
-
-
-def link(path: Path) -> str | None:
-    """The last part of what a symbolic link leads to."""
-    try:
-        return os.readlink(path).rpartition("/")[2]
-    except OSError:
-        return None
-
-
-def override(entry: Path) -> str | None:
-    """The driver that alone may take a device."""
-    text = read_text(entry / "driver_override").strip()
-    return None if text in {"", "(null)"} else text
-
-
-def namespaces(entry: Path, root: Path) -> set[str]:
-    """The disks of an NVMe controller that the kernel keeps with their subsystem, for they may have several paths."""
-    controllers = [one.name for one in entry.glob("nvme/nvme*")]
-    found = set()
-    for subsystem in root.glob("sys/class/nvme-subsystem/*"):
-        if any((subsystem / controller).exists() for controller in controllers):
-            found |= {one.name for one in subsystem.glob("nvme*n*") if (one / "size").exists()}
-    return found
-
-
-def disks(entry: Path, root: Path) -> list[str]:
-    """The kernel's names of the disks behind a device."""
-    below = {path.name for path in entry.rglob("block/*") if path.parent.name == "block"}
-    below |= {path.name for path in entry.glob("nvme/nvme*/nvme*n*") if (path / "size").exists()}
-    return sorted(below | namespaces(entry, root))
-
-
-def group(entry: Path) -> tuple[int | None, list[str]]:
-    """The number of a device's IOMMU group, and the other devices in it that are no bridges."""
-    number = link(entry / "iommu_group")
-    if number is None:
-        return None, []
-    others = (one for one in (entry / "iommu_group/devices").iterdir() if one.name != entry.name)
-    return int(number), sorted(one.name for one in others if not pci_class(one).startswith(BRIDGE))
-
-
-def pci_class(entry: Path) -> str:
-    """Class and subclass, four hexadecimal digits, such as 0108 for a controller of non-volatile memory."""
-    return read_text(entry / "class").strip().removeprefix("0x")[:4]
-
-
-def device(entry: Path, root: Path = ROOT) -> Object:
-    """One device."""
-    number, others = group(entry)
-    vendor, product = (read_text(entry / name).strip().removeprefix("0x") for name in ("vendor", "device"))
-    return {
-        "address": entry.name,
-        "id": f"{vendor}:{product}",
-        "class": pci_class(entry),
-        "driver": link(entry / "driver"),
-        "override": override(entry),
-        "iommu_group": number,
-        "group_devices": others,
-        "disks": disks(entry, root),
-        "links": sorted(path.name for path in entry.rglob("net/*") if path.parent.name == "net"),
-    }
-
-
-def devices(root: Path = ROOT) -> list[Object]:
-    """All devices but bridges, by address."""
-    entries = sorted(root.glob(f"{DEVICES}/*"))
-    return [device(entry, root) for entry in entries if not pci_class(entry).startswith(BRIDGE)]
-
-
-def owner(kernel: str, found: list[Object]) -> list[Object]:
-    """The device behind which a disk is."""
-    return [one for one in found if kernel in one["disks"]]
+NO_IOMMU = (
+    "the node has no IOMMU, or it is off; switch on VT-d or AMD-Vi in the firmware, and add intel_iommu=on to the "
+    "kernel's command line on an Intel processor."
+)
 
 
 def matching(selector: str, found: list[Object], kernel: str | None) -> list[Object]:
     """The devices that a selector means: an address, vendor:device, class=NNNN, or a disk, whose name is `kernel`."""
     if selector.startswith("/dev/"):
-        return owner(kernel, found) if kernel else []
-    if address := ADDRESS.fullmatch(selector):
-        wanted = f"{address[1] or '0000'}:{address[2]}".lower()
-        return [one for one in found if one["address"] == wanted]
+        return [one for one in found if kernel in one["disks"]]
+    if address := pci_address(selector):
+        return [one for one in found if one["address"] == address]
     if IDENTITY.fullmatch(selector):
         return [one for one in found if one["id"] == selector.lower()]
     if wanted_class := CLASS.fullmatch(selector):
@@ -119,8 +41,26 @@ def matching(selector: str, found: list[Object], kernel: str | None) -> list[Obj
 
 def pick(selector: str, found: list[Object], kernel: str | None) -> Object | None:
     """The one device that a selector means; None when there is none. Raise ResourceError for more than one."""
-    chosen = matching(selector, found, kernel)
+    noted = [one for one in found if one["kept_for"] == selector]
+    chosen = noted or matching(selector, found, kernel)
     if len(chosen) > 1:
         addresses = ", ".join(one["address"] for one in chosen)
         raise ResourceError(f"PCI device {selector}: {len(chosen)} match ({addresses}); choose one by its address.")
     return chosen[0] if chosen else None
+
+
+def problem(device: Object, found: Iterable[Object], given: Collection[str]) -> str | None:
+    """Why a device can't be given to a guest; `found` are the node's devices, `given` the addresses of all that are."""
+    if device["iommu_group"] is None:
+        return NO_IOMMU
+    if device["uses"]:
+        return f"{', '.join(device['uses'])}; it stays with the node."
+    others = set(device["group_devices"]) - set(given)
+    stay = [one for one in found if one["address"] in others and one["driver"] not in (None, VFIO)]
+    if not stay:
+        return None
+    names = ", ".join(f"{one['address']} ({one['driver']})" for one in stay)
+    return (
+        f"its IOMMU group {device['iommu_group']} has also {names}; give all of them away, or put the device into "
+        "another slot."
+    )

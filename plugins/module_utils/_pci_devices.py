@@ -8,20 +8,12 @@ Private to the collection.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-from ansible_collections.cairn.hci.plugins.module_utils import _node_network, _pci, _pci_uses
+from ansible_collections.cairn.hci.plugins.module_utils import _node_network, _node_pci, _pci
 from ansible_collections.cairn.hci.plugins.module_utils._block_device import kernel_name
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_daemon import run
-from ansible_collections.cairn.hci.plugins.module_utils._node import read_text
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, Resource, ResourceError
 
 SECONDS = 60
-# Where driverctl keeps what is to be done again at every boot.
-KEPT = Path("/etc/driverctl.d")
-# By which disk a controller was meant; the disk itself can't be seen any more once a guest has its controller.
-NOTES = Path("/var/lib/cairn/pci")
 
 
 class PciDevices(Resource):
@@ -41,17 +33,10 @@ class PciDevices(Resource):
 
     def look(self) -> None:
         """Read sysfs."""
-        interfaces = _node_network.read()["interfaces"]
-        self.found = _pci.devices()
-        for one in self.found:
-            one["uses"] = _pci_uses.uses(one, interfaces, os.environ)
-            one["kept"] = (KEPT / one["address"]).exists()
+        self.found = _node_pci.report(_node_network.read()["interfaces"])
 
     def pick(self, selector: str) -> Object | None:
         """The one device that a selector means."""
-        noted = [one for one in self.found if one["kept"] and read_text(NOTES / one["address"]) == selector]
-        if noted:
-            return noted[0]
         return _pci.pick(selector, self.found, kernel_name(selector) if selector.startswith("/dev/") else None)
 
     def read(self, wanted: list[Object] | None) -> dict[str, Object]:
@@ -74,34 +59,15 @@ class PciDevices(Resource):
             return [Change("driver", current["driver"], None, "unbind")] if current["kept"] else []
         if current["kept"] and current["driver"] == wanted["driver"]:
             return []
-        if problem := self.problem(current):
-            raise ResourceError(f"PCI device {wanted['device']} ({current['address']}): {problem}")
-        return [Change("driver", current["driver"], wanted["driver"], "bind")]
-
-    def problem(self, device: Object) -> str | None:
-        """Why a device can't be given to a guest."""
-        if device["iommu_group"] is None:
-            return (
-                "the node has no IOMMU, or it is off; switch on VT-d or AMD-Vi in the firmware, and add intel_iommu=on "
-                "to the kernel's command line on an Intel processor."
-            )
-        if device["uses"]:
-            return f"{', '.join(device['uses'])}; it stays with the node."
         given = {one["address"] for item in self.wanted if (one := self.pick(item["device"]))}
-        others = set(device["group_devices"]) - given
-        stay = [one for one in self.found if one["address"] in others and one["driver"] not in (None, _pci.VFIO)]
-        if stay:
-            names = ", ".join(f"{one['address']} ({one['driver']})" for one in stay)
-            return (
-                f"its IOMMU group {device['iommu_group']} has also {names}; give all of them away, or put the device "
-                "into another slot."
-            )
-        return None
+        if why := _pci.problem(current, self.found, given):
+            raise ResourceError(f"PCI device {wanted['device']} ({current['address']}): {why}")
+        return [Change("driver", current["driver"], wanted["driver"], "bind")]
 
     def apply(self, current: Object | None, wanted: Object, changes: list[Change]) -> None:
         """Have driverctl do it, now and at every boot."""
         address = (current or {})["address"]
-        note = NOTES / address
+        note = _node_pci.ROOT / _node_pci.NOTES / address
         if wanted["state"] == "absent":
             run("driverctl", "unset-override", address, seconds=SECONDS)
             note.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from ansible_collections.cairn.hci.plugins.module_utils import (
     _guests,
     _ha_plan,
     _networks,
+    _pci_checks,
 )
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, first_pool, monitors
 from ansible_collections.cairn.hci.plugins.module_utils._node_checks import capacity
@@ -156,7 +157,10 @@ def build(
 ) -> Object:
     """The plan."""
     nodes = node_plans(inventory, devices)
-    vms = VmPlan(inventory, where.placed, among)
+    devices_of_vms = _pci_checks.Devices(inventory, Problems())
+    for name, node in nodes.items():
+        node["pci_devices"] = devices_of_vms.kept[name]
+    vms = VmPlan(inventory, where.placed, among, devices_of_vms.of)
     return {
         "fsid": ceph["fsid"],
         "secret_uuid": str(uuid.uuid5(uuid.UUID(ceph["fsid"]), "client.libvirt")),

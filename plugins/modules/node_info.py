@@ -139,6 +139,19 @@ node:
         partitions: []
         holders: []
         mounts: []
+    pci_devices:
+      - address: "0000:03:00.0"
+        id: 144d:a80a
+        class: "0108"
+        driver: nvme
+        override: null
+        kept: false
+        kept_for: null
+        iommu_group: 14
+        group_devices: []
+        disks: [nvme0n1]
+        links: []
+        uses: []
     ceph:
       fsid: null
       ours: false
@@ -183,6 +196,7 @@ from ansible_collections.cairn.hci.plugins.module_utils import (
     _node_engines,
     _node_ha,
     _node_network,
+    _node_pci,
     _node_sources,
 )
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
@@ -234,6 +248,8 @@ def facts(params: Object) -> Object:
         "name_servers": _node.name_servers(),
         **network,
         "disks": _node_disks.read(),
+        # A container sees those of its host, and has none.
+        "pci_devices": [] if system["container"] else _node_pci.report(network["interfaces"]),
         "ceph": _ceph_node.report(),
         **osd_devices(params["osd_devices"]),
         "images": _node_engines.images() if params["images"] else None,

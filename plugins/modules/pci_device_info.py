@@ -63,6 +63,10 @@ devices:
       description: Whether driverctl gives it to that driver at every boot.
       returned: always
       type: bool
+    kept_for:
+      description: The selector by which M(cairn.hci.pci_device) was told to keep it; null for others.
+      returned: always
+      type: str
     iommu_group:
       description: The number of its IOMMU group; null without an IOMMU.
       returned: always
@@ -95,6 +99,7 @@ devices:
       driver: nvme
       override: null
       kept: false
+      kept_for: null
       iommu_group: 14
       group_devices: []
       disks: [nvme0n1]

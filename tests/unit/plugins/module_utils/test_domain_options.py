@@ -114,6 +114,8 @@ def test_ceilings_are_raised_only_when_needed(
         ({"disks": [{"name": "a", "image": "x"}]}, "disk a needs either"),
         ({"disks": [{**DISK, "file": "/x"}]}, "disk root needs either"),
         ({"disks": [DISK, DISK]}, "disk root is given twice"),
+        ({"pci_devices": ["03:00.0", "0000:03:00.0"]}, "PCI device 0000:03:00.0 is given twice"),
+        ({"pci_devices": ["144d:a80a"]}, "pci_devices: '144d:a80a' is not the address of a PCI device"),
         ({"disks": [{**DISK, "name": "a b"}]}, "disk 'a b' can't be a name"),
         ({"disks": [{**DISK, "bandwidth": "100"}]}, "disk root: bandwidth: '100' is not a size"),
         ({"nics": [{"name": "a"}]}, "nic a needs either a bridge or a network"),

@@ -34,6 +34,7 @@ EVERYTHING: dict[str, Any] = {
         {"name": "lan", "bridge": "lan", "vlan": 5, "mtu": 9000, "queues": 4},
         {"name": "net", "network": "default", "mac": "52:54:00:00:00:0A", "model": "e1000e", "link": False},
     ],
+    "pci_devices": ["0000:03:00.0", "0000:04:00.1"],
     "cloud_init": {"pool": "vms", "image": "web1.seed"},
     "console_log": True,
     "vnc": True,
@@ -124,7 +125,7 @@ def test_rbd_disks_name_no_monitor() -> None:
             ("vnc", False),
         ),
         *(("console_log", False), ("guest_agent", False), ("watchdog", False), ("rng", False), ("cloud_init", {})),
-        *(("disks", []), ("nics", []), ("cloud_init", {"file": "/x.iso"})),
+        *(("disks", []), ("nics", []), ("pci_devices", ["0000:04:00.1"]), ("cloud_init", {"file": "/x.iso"})),
     ],
 )
 def test_one_option_changes_one_thing(field: str, value: Any) -> None:

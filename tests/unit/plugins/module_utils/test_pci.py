@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.cairn.hci.plugins.module_utils import _pci, _pci_devices, _pci_uses
+from ansible_collections.cairn.hci.plugins.module_utils import _node_network, _node_pci, _pci, _pci_devices, _pci_uses
 from ansible_collections.cairn.hci.plugins.module_utils._pci_devices import PciDevices
 from ansible_collections.cairn.hci.plugins.module_utils._resource import ResourceError, converge
 
@@ -32,7 +32,7 @@ class Node:
         self.link("eno1", NIC)
 
     def add(self, address: str, identity: str, number: str, driver: str, group: int | None) -> None:
-        entry = self.root / _pci.DEVICES / address
+        entry = self.root / _node_pci.DEVICES / address
         entry.mkdir(parents=True)
         vendor, _colon, device = identity.partition(":")
         for name, text in (("vendor", f"0x{vendor}"), ("device", f"0x{device}"), ("class", f"0x{number}")):
@@ -46,7 +46,7 @@ class Node:
             (entry / "iommu_group").symlink_to(members.parent)
 
     def disk(self, name: str, place: str) -> None:
-        entry = self.root / _pci.DEVICES / place / name
+        entry = self.root / _node_pci.DEVICES / place / name
         entry.mkdir(parents=True)
         (entry / "size").write_text("1024\n")
         part = entry / f"{name}p1"
@@ -57,7 +57,7 @@ class Node:
             (self.root / _pci_uses.BLOCK / each.name).symlink_to(each)
 
     def link(self, name: str, address: str) -> None:
-        entry = self.root / _pci.DEVICES / address / "net" / name
+        entry = self.root / _node_pci.DEVICES / address / "net" / name
         entry.mkdir(parents=True)
         (self.root / "sys/class/net").mkdir(parents=True, exist_ok=True)
         (self.root / "sys/class/net" / name).symlink_to(entry)
@@ -75,7 +75,7 @@ class Node:
         file.write_text(text)
 
     def uses(self, address: str, *interfaces: dict[str, Any], environment: dict[str, str] | None = None) -> list[str]:
-        (device,) = (one for one in _pci.devices(self.root) if one["address"] == address)
+        (device,) = (one for one in _node_pci.devices(self.root) if one["address"] == address)
         return _pci_uses.uses(device, list(interfaces), environment or {}, self.root)
 
 
@@ -85,7 +85,7 @@ def node(tmp_path: Path) -> Node:
 
 
 def test_devices(node: Node) -> None:
-    found = {one["address"]: one for one in _pci.devices(node.root)}
+    found = {one["address"]: one for one in _node_pci.devices(node.root)}
     assert list(found) == [SATA, NVME, NVME2, NIC]
     assert found[NVME] == {
         "address": NVME,
@@ -102,11 +102,11 @@ def test_devices(node: Node) -> None:
 
 
 def test_a_disk_with_several_paths_is_behind_each_controller(node: Node) -> None:
-    (node.root / _pci.DEVICES / NVME2 / "nvme/nvme1").mkdir(parents=True)
+    (node.root / _node_pci.DEVICES / NVME2 / "nvme/nvme1").mkdir(parents=True)
     subsystem = node.root / "sys/class/nvme-subsystem/nvme-subsys1"
     (subsystem / "nvme1").mkdir(parents=True)
     node.write("sys/class/nvme-subsystem/nvme-subsys1/nvme1n1/size", "1024\n")
-    assert [one["disks"] for one in _pci.devices(node.root) if one["address"] == NVME2] == [["nvme1n1"]]
+    assert [one["disks"] for one in _node_pci.devices(node.root) if one["address"] == NVME2] == [["nvme1n1"]]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_disk_with_several_paths_is_behind_each_controller(node: Node) -> None
     ],
 )
 def test_a_selector(node: Node, selector: str, kernel: str | None, address: str | None) -> None:
-    found = _pci.pick(selector, _pci.devices(node.root), kernel)
+    found = _pci.pick(selector, _node_pci.report([], node.root), kernel)
     assert (found and found["address"]) == address
 
 
@@ -137,7 +137,7 @@ def test_a_selector(node: Node, selector: str, kernel: str | None, address: str 
 )
 def test_a_selector_that_is_none(node: Node, selector: str, sentence: str) -> None:
     with pytest.raises(ResourceError) as error:
-        _pci.pick(selector, _pci.devices(node.root), None)
+        _pci.pick(selector, _node_pci.report([], node.root), None)
     assert str(error.value).startswith(sentence)
 
 
@@ -196,7 +196,7 @@ def devices(node: Node, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[s
     kept.mkdir(parents=True)
 
     def driverctl(_name: str, verb: str, address: str, driver: str = "nvme", *, seconds: float) -> str:
-        entry = node.root / _pci.DEVICES / address / "driver"
+        entry = node.root / _node_pci.DEVICES / address / "driver"
         entry.unlink()
         entry.symlink_to(f"../../../bus/pci/drivers/{driver}")
         if verb == "set-override":
@@ -205,14 +205,10 @@ def devices(node: Node, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[s
             (kept / address).unlink()
         return ""
 
-    monkeypatch.setattr(_pci_devices, "KEPT", kept)
-    monkeypatch.setattr(_pci_devices, "NOTES", node.root / "var/lib/cairn/pci")
     monkeypatch.setattr(_pci_devices, "run", driverctl)
-    monkeypatch.setattr(_pci_devices._pci, "devices", lambda read=_pci.devices: read(node.root))
-    monkeypatch.setattr(
-        _pci_devices._pci_uses, "uses", lambda one, links, ssh, read=_pci_uses.uses: read(one, links, ssh, node.root)
-    )
-    monkeypatch.setattr(_pci_devices._node_network, "read", lambda: {"interfaces": [LAN]})
+    monkeypatch.setattr(_node_pci, "ROOT", node.root)
+    monkeypatch.setattr(_node_pci, "report", lambda links, read=_node_pci.report: read(links, node.root))
+    monkeypatch.setattr(_node_network, "read", lambda: {"interfaces": [LAN]})
     disk = {"/dev/disk/by-id/nvme-x": "nvme0n1"}
     monkeypatch.setattr(_pci_devices, "kernel_name", disk.get)
     for name, value in SSH.items():
@@ -243,14 +239,14 @@ def test_bind_and_unbind(devices: Any, node: Node) -> None:
 
 def test_bound_again_when_another_driver_has_it(devices: Any, node: Node) -> None:
     devices(NVME)
-    entry = node.root / _pci.DEVICES / NVME / "driver"
+    entry = node.root / _node_pci.DEVICES / NVME / "driver"
     entry.unlink()
     entry.symlink_to("../../../bus/pci/drivers/nvme")
     assert devices(NVME)["changed"] is True
 
 
 def no_iommu(node: Node) -> None:
-    for entry in (node.root / _pci.DEVICES).iterdir():
+    for entry in (node.root / _node_pci.DEVICES).iterdir():
         (entry / "iommu_group").unlink(missing_ok=True)
 
 
@@ -287,6 +283,6 @@ def test_a_group_is_given_as_a_whole(devices: Any, node: Node) -> None:
 
 
 def test_a_container_has_none(devices: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_pci_devices._pci, "devices", list)
+    monkeypatch.setattr(_node_pci, "report", lambda _links: [])
     with pytest.raises(ResourceError, match="a container can't give any to guests"):
         devices(NVME)

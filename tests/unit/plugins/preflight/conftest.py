@@ -84,6 +84,7 @@ def facts(place: int) -> dict[str, Any]:
         ],
         "vlan_filtering": True,
         "disks": [],
+        "pci_devices": [],
         "osd_devices": [device(f"disk{place}")],
         "osd_error": None,
         "ceph": copy.deepcopy(REPORT),

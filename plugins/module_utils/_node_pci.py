@@ -1,0 +1,105 @@
+# Copyright (c) 2026 The cairn.hci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The PCI devices of this node, as the kernel shows them in sysfs, and what it uses them for.
+
+Kernel documentation: ABI/testing/sysfs-bus-pci, driver-api/vfio.rst. Nothing is changed here.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ansible_collections.cairn.hci.plugins.module_utils import _pci_uses
+from ansible_collections.cairn.hci.plugins.module_utils._node import read_text
+from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
+
+ROOT = Path("/")
+DEVICES = "sys/bus/pci/devices"
+# Bridges (PCI Code and ID Assignment Specification, 1.7) stay with the kernel also in a group that is given away.
+BRIDGE = "06"
+# Where driverctl keeps which device gets which driver at every boot.
+KEPT = "etc/driverctl.d"
+# By which selector a device was meant: a disk can't be seen any more once its controller is given away.
+NOTES = "var/lib/cairn/pci"
+
+
+def link(path: Path) -> str | None:
+    """The last part of what a symbolic link leads to."""
+    try:
+        return os.readlink(path).rpartition("/")[2]
+    except OSError:
+        return None
+
+
+def override(entry: Path) -> str | None:
+    """The driver that alone may take a device."""
+    text = read_text(entry / "driver_override").strip()
+    return None if text in {"", "(null)"} else text
+
+
+def namespaces(entry: Path, root: Path) -> set[str]:
+    """The disks of an NVMe controller that the kernel keeps with their subsystem, for they may have several paths."""
+    controllers = [one.name for one in entry.glob("nvme/nvme*")]
+    found = set()
+    for subsystem in root.glob("sys/class/nvme-subsystem/*"):
+        if any((subsystem / controller).exists() for controller in controllers):
+            found |= {one.name for one in subsystem.glob("nvme*n*") if (one / "size").exists()}
+    return found
+
+
+def disks(entry: Path, root: Path) -> list[str]:
+    """The kernel's names of the disks behind a device."""
+    below = {path.name for path in entry.rglob("block/*") if path.parent.name == "block"}
+    below |= {path.name for path in entry.glob("nvme/nvme*/nvme*n*") if (path / "size").exists()}
+    return sorted(below | namespaces(entry, root))
+
+
+def group(entry: Path) -> tuple[int | None, list[str]]:
+    """The number of a device's IOMMU group, and the other devices in it that are no bridges."""
+    number = link(entry / "iommu_group")
+    if number is None:
+        return None, []
+    others = (one for one in (entry / "iommu_group/devices").iterdir() if one.name != entry.name)
+    return int(number), sorted(one.name for one in others if not pci_class(one).startswith(BRIDGE))
+
+
+def pci_class(entry: Path) -> str:
+    """Class and subclass, four hexadecimal digits, such as 0108 for a controller of non-volatile memory."""
+    return read_text(entry / "class").strip().removeprefix("0x")[:4]
+
+
+def device(entry: Path, root: Path = ROOT) -> Object:
+    """One device."""
+    number, others = group(entry)
+    vendor, product = (read_text(entry / name).strip().removeprefix("0x") for name in ("vendor", "device"))
+    return {
+        "address": entry.name,
+        "id": f"{vendor}:{product}",
+        "class": pci_class(entry),
+        "driver": link(entry / "driver"),
+        "override": override(entry),
+        "iommu_group": number,
+        "group_devices": others,
+        "disks": disks(entry, root),
+        "links": sorted(path.name for path in entry.rglob("net/*") if path.parent.name == "net"),
+    }
+
+
+def devices(root: Path = ROOT) -> list[Object]:
+    """All devices but bridges, by address."""
+    entries = sorted(root.glob(f"{DEVICES}/*"))
+    return [device(entry, root) for entry in entries if not pci_class(entry).startswith(BRIDGE)]
+
+
+def report(interfaces: list[Object], root: Path = ROOT) -> list[Object]:
+    """All devices but bridges, with their uses; `interfaces` as in `_node_network`."""
+    found = devices(root)
+    for one in found:
+        one["uses"] = _pci_uses.uses(one, interfaces, os.environ, root)
+        one["kept"] = (root / KEPT / one["address"]).exists()
+        one["kept_for"] = read_text(root / NOTES / one["address"]) or None if one["kept"] else None
+    return found
