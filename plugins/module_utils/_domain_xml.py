@@ -258,6 +258,13 @@ def put_source(disk: ET.Element, source: Object) -> None:
     child(disk, "source", **{attribute: source.get("file") or source["device"]})
 
 
+def new_disk(devices: ET.Element) -> ET.Element:
+    """A disk that has nothing yet. On an I/O error the guest stands still, and goes on when it is resumed."""
+    disk = ET.SubElement(devices, "disk", {"device": "disk"})
+    child(disk, "driver", error_policy="stop")
+    return disk
+
+
 def put_disk(disk: ET.Element, item: Object) -> None:
     """Make a `<disk>` say what an item of `disks` says."""
     child(disk, "alias", name=DISK_ALIAS + item["name"])
@@ -319,7 +326,7 @@ def set_disks(root: ET.Element, disks: list[Object]) -> None:
         id(item): (item, element) for item, element in now if any(item.get(k) for k in ("image", "file", "device"))
     }
     for item, match in pair_disks(disks, [item for item, _element in managed.values()]):
-        disk = managed.pop(id(match))[1] if match is not None else ET.SubElement(devices, "disk", {"device": "disk"})
+        disk = managed.pop(id(match))[1] if match is not None else new_disk(devices)
         put_target(devices, disk, item.get("bus"))
         put_disk(disk, item)
     for _item, element in managed.values():

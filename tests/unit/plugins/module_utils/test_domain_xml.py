@@ -103,6 +103,7 @@ def test_rbd_disks_name_no_monitor() -> None:
     assert secret is not None
     assert source.attrib == {"protocol": "rbd", "name": "vms/web1.root"}
     assert len(source) == 0
+    assert disk.find("driver[@error_policy='stop']") is not None
     assert secret.attrib == {"type": "ceph", "uuid": COMMON["ceph_secret_uuid"]}
 
 
