@@ -19,10 +19,11 @@ import host
 import network
 import plan as planning
 from container import ContainerDriver
+from driver import Driver
 from plan import MANAGEMENT, STORAGE, LabError, Node, Plan
+from qemu import QemuDriver
 
-DRIVERS = {"container": ContainerDriver}
-BOOT_SECONDS = 120.0
+DRIVERS: dict[str, type[Driver]] = {"container": ContainerDriver, "qemu": QemuDriver}
 
 
 class Lab:
@@ -88,7 +89,7 @@ class Lab:
         for node in nodes:
             self.driver.start_bmc(node, str(self.gateway))
             self.driver.start(node)
-        deadline = time.monotonic() + BOOT_SECONDS
+        deadline = time.monotonic() + self.driver.BOOT_SECONDS
         for node in nodes:
             if not self.driver.unplugged(node):
                 self._wait(node, deadline)
@@ -98,7 +99,7 @@ class Lab:
         while subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode:
             if time.monotonic() > deadline:
                 log = self.driver.directory(node) / "console.log"
-                raise LabError(f"{node.name} does not answer on SSH after {BOOT_SECONDS:.0f} s; see {log}")
+                raise LabError(f"{node.name} does not answer on SSH after {self.driver.BOOT_SECONDS:.0f} s; see {log}")
             self.driver.start(node)  # It may have been about to power off.
             time.sleep(0.1)
 

@@ -34,7 +34,7 @@ def mac(plan: Plan, segment: str) -> str:
     return bytes([2, 0, *bytes.fromhex(plan.lab_id), plan.segments.index(segment)]).hex(":")
 
 
-def veth(plan: Plan, node: int, nic: int) -> str:
+def link(plan: Plan, node: int, nic: int) -> str:
     """The host's end of a node's NIC, by the places of both in the plan."""
     return f"{prefix(plan.lab_id)}n{node}e{nic}"
 
@@ -109,7 +109,7 @@ def links(lab: str) -> list[str]:
 
 
 def plug(name: str, master: str, cable: str) -> None:
-    """Put a host-side veth on its bridge, pull its cable, or leave the link up on a switch that forwards nothing."""
+    """Put a host-side link on its bridge, pull its cable, or leave the link up on a switch that forwards nothing."""
     if cable == SILENT:
         run("ip", "link", "set", name, "nomaster", "up")
     else:
@@ -117,7 +117,7 @@ def plug(name: str, master: str, cable: str) -> None:
 
 
 def discard(name: str) -> None:
-    """Remove a veth that a killed node left: the kernel does so, too, seconds later when the machine is busy."""
+    """Remove a link that a killed node left: the kernel does so, too, seconds later when the machine is busy."""
     with suppress(LabError):  # It may do so right now.
         if Path("/sys/class/net", name).exists():
             run("ip", "link", "delete", name)

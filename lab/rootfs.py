@@ -18,6 +18,9 @@ PACKAGES = [
     *("ifupdown", "iproute2", "iputils-ping", "ca-certificates", "kmod", "procps", "netbase", "less", "vim-tiny"),
 ]
 
+# What a node with a kernel of its own has more.
+KERNEL = ["linux-image-amd64", "initramfs-tools", "e2fsprogs", "pciutils"]
+
 # Nodes live for minutes: no documentation, no syncs, no translations.
 DPKG_OPTIONS = ["force-unsafe-io", *(f"path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man"))]
 
@@ -62,23 +65,26 @@ def link_packages(source: Path, target: Path) -> None:
             os.link(package, target / package.name)
 
 
-def ensure(release: str) -> Path:
-    """The root file system of a release; built when this recipe has not been built on this machine yet."""
+def ensure(release: str, *, kernel: bool = False) -> Path:
+    """The root file system of a release; built when this recipe has not been built on this machine yet.
+
+    With a kernel, that is `vmlinuz` and its initial file system `initrd.img` at the root, as Debian links them.
+    """
     if release not in RELEASES:
         raise LabError(f"LAB_RELEASE={release} is not supported; use {' or '.join(RELEASES)}")
-    root = host.CACHE / "rootfs" / f"{release}-{_recipe(release)}"
+    root = host.CACHE / "rootfs" / f"{release}{'-kernel' if kernel else ''}-{_recipe(release)}"
     with host.locked(host.CACHE / "rootfs.lock"):
         if not root.exists():
-            _build(release, root)
+            _build(release, root, [*PACKAGES, *(KERNEL if kernel else [])])
     return root
 
 
-def _build(release: str, root: Path) -> None:
+def _build(release: str, root: Path, packages: list[str]) -> None:
     host.say(f"building the root file system of {release} (once per machine)")
     temporary = root.with_suffix(".new")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    bootstrap(release, temporary, PACKAGES)
+    bootstrap(release, temporary, packages)
     for name, text in FILES.items():
         path = temporary / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""Runs one container until it is powered off: starts systemd-nspawn, plugs in its veths, and again on reboot.
+"""Runs one node until it is powered off: starts systemd-nspawn or QEMU, plugs in its links, and again on reboot.
 
-Started by container.py as a process of its own, with the node's directory as its argument.
+Started by power.py as a process of its own, with the node's directory as its argument.
 """
 
 from __future__ import annotations
@@ -16,38 +16,41 @@ from types import FrameType
 from typing import Any
 
 import network
+import qmp
 
 REBOOTED = 133  # EXIT_FORCE_RESTART: what systemd-nspawn --keep-unit returns when its payload reboots
 PLUG_TIMEOUT = 20.0
 
 
 def plug_all(nics: list[dict[str, str]], unplugged: Path, process: subprocess.Popen[bytes]) -> None:
-    """Attach the veths as systemd-nspawn makes them; segments named in ``unplugged`` stay cut."""
+    """Attach the links as systemd-nspawn or QEMU makes them; segments named in ``unplugged`` stay cut."""
     cables = network.cables(unplugged)
     deadline = time.monotonic() + PLUG_TIMEOUT
     for nic in nics:
-        while not Path("/sys/class/net", nic["veth"]).exists():
+        while not Path("/sys/class/net", nic["link"]).exists():
             if process.poll() is not None or time.monotonic() > deadline:
                 return
             time.sleep(0.02)
-        network.plug(nic["veth"], nic["bridge"], cables.get(nic["segment"], network.IN))
+        network.plug(nic["link"], nic["bridge"], cables.get(nic["segment"], network.IN))
 
 
 def supervise(directory: Path) -> int:
-    """Join the node's cgroup, then run the container; SIGTERM asks it to power off."""
+    """Join the node's cgroup, then run the node; SIGTERM asks it to power off."""
     spec: dict[str, Any] = json.loads((directory / "node.json").read_text())
     Path(spec["cgroup"], "cgroup.procs").write_text(str(os.getpid()))
     process: subprocess.Popen[bytes] | None = None
 
     def power_off(_signal: int, _frame: FrameType | None) -> None:
-        if process:
+        if process and spec.get("qmp"):
+            qmp.execute(Path(spec["qmp"]), "system_powerdown")
+        elif process:
             process.terminate()
 
     signal.signal(signal.SIGTERM, power_off)
     while True:
         for nic in spec["nics"]:
-            network.discard(nic["veth"])
-        process = subprocess.Popen(spec["command"], env={**os.environ, **spec["environment"]})
+            network.discard(nic["link"])
+        process = subprocess.Popen(spec["command"], env={**os.environ, **spec.get("environment", {})})
         plug_all(spec["nics"], directory / "unplugged", process)
         code = process.wait()
         if code != REBOOTED:
