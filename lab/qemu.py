@@ -1,7 +1,7 @@
 """Driver ``qemu``: a node is a virtual machine with a kernel of its own, IOMMU, NVMe and SATA disks, and a watchdog.
 
-With KVM where the processor has it, else by emulation: slow, and the same. Its kernel and initial file system are given to
-QEMU, so that no boot loader has to be installed.
+With KVM where the processor has it, else by emulation: slow, and the same. Its kernel and initial file system are given
+to QEMU, so that no boot loader has to be installed.
 """
 
 from __future__ import annotations
@@ -105,11 +105,8 @@ class QemuDriver(Driver):
         for number, nic in enumerate(self.cables(node)):
             command += ["-netdev", f"tap,id={nic['segment']},ifname={nic['link']},script=no,downscript=no"]
             port, address = f"nic{number}", mac(self.plan.lab_id, place, number)
-            command += [
-                *_port(port, number),
-                "-device",
-                f"virtio-net-pci,netdev={nic['segment']},mac={address},bus={port}",
-            ]
+            card = f"virtio-net-pci,netdev={nic['segment']},mac={address},bus={port}"
+            command += [*_port(port, number), "-device", card]
         sata = 0
         for number, path in enumerate(node.disks):
             serial, drive = path.rpartition("-")[2], f"disk{number}"

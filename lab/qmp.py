@@ -11,7 +11,7 @@ SECONDS = 10.0
 
 
 def execute(monitor: Path, command: str, **arguments: Any) -> Any:
-    """The answer of a running machine to a command; None when it does not run. Raise OSError for one that is refused."""
+    """The answer of a running machine to a command, None when it is off. Raise OSError for one that is refused."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(SECONDS)
         try:
