@@ -13,6 +13,9 @@ from typing import Any
 from _bench import Bench, Object, play, process, repeat, seconds
 
 MEMBERS = "{{ groups['nodes'] }}"
+# VirtualDomain wants a domain's XML in a file on each node; where it runs is enough for one that only looks.
+PEERS = "/var/tmp/cairn-bench-peers"
+DUMP = f"mkdir -p {PEERS} && for d in $(virsh list --name); do virsh dumpxml $d > {PEERS}/$d.xml; done"
 SETTLE_SECONDS, WATCH_SECONDS = 1800.0, 60.0
 # The agents' processes are in the same control group as Pacemaker.
 USAGE: Object = {"ansible.builtin.command": "systemctl show --property=CPUUsageNSec --value pacemaker.service"}
@@ -20,7 +23,7 @@ USAGE: Object = {"ansible.builtin.command": "systemctl show --property=CPUUsageN
 
 def specs(count: int, **more: Any) -> list[Object]:
     """The VMs."""
-    small = {"vcpus": 1, "vcpus_max": 1, "memory": "16MiB", "memory_max": "16MiB", "power": "running"}
+    small = {"vcpus": 1, "vcpus_max": 1, "memory": "16MiB", "memory_max": "16MiB", "power": "running", "shutdown_timeout": 5}
     devices = {"guest_agent": False, "rng": False, "vnc": False, "console_log": False}
     return [{"name": f"bench-{number}", **small, **devices, **more} for number in range(count)]
 
@@ -33,7 +36,7 @@ def vms(state: str = "present") -> Object:
 
 def peer(name: str) -> str:
     """A VirtualDomain for a domain that runs; it only looks."""
-    attributes = f'<nvpair id="peer-{name}-config" name="config" value="/etc/libvirt/qemu/{name}.xml"/>'
+    attributes = f'<nvpair id="peer-{name}-config" name="config" value="{PEERS}/{name}.xml"/>'
     attributes += f'<nvpair id="peer-{name}-uri" name="hypervisor" value="qemu:///system"/>'
     meta = f'<nvpair id="peer-{name}-managed" name="is-managed" value="false"/>'
     return (
@@ -78,6 +81,7 @@ def measure(bench: Bench, count: int) -> None:
     play(
         [
             {"ansible.builtin.apt": {"name": "resource-agents", "install_recommends": False}},
+            {"ansible.builtin.shell": DUMP},
             {"cairn.hci.cib": {"elements": "{{ elements }}"}, "run_once": True},
         ],
         "nodes",
@@ -92,6 +96,7 @@ def clean(count: int) -> None:
     """Remove everything."""
     gone = [{"name": f"peer-bench-{number}", "state": "absent"} for number in range(count)]
     play([{"cairn.hci.cib": {"elements": "{{ gone }}"}}], gone=gone)
+    play([{"ansible.builtin.file": {"path": PEERS, "state": "absent"}}], "nodes")
     absent = [{"name": f"bench-{number}", "state": "absent", "force_after": True} for number in range(count)]
     play([vms("absent")], absent=absent)
 

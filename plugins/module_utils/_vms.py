@@ -40,8 +40,8 @@ COMMON: Object = {
 }
 # Seconds that Pacemaker may take beyond what a guest takes to shut down.
 PATIENCE = 180.0
-# In how many looks in a row Pacemaker has nothing to do when it has come to its end.
-CALM = 12
+# For how many seconds Pacemaker has nothing to do when it has come to its end: a busy one is slow to see a change.
+CALM = 30.0
 
 
 class Running(Guest):
@@ -327,16 +327,16 @@ class Vms(Domains):
         longest = max([SHUTDOWN_TIMEOUT, *(item.get("shutdown_timeout") or 0 for item in self.wanted)])
         late: dict[str, str] = {}
         old: dict[str, str] = {}
-        calm = 0
+        busy = time.monotonic()
 
         def done() -> bool:
-            nonlocal late, old, calm
+            nonlocal late, old, busy
             cib, shown = _pacemaker.query(), _pacemaker.monitor()
             new = {name: _progress.sentence(name, one) for name, one in _progress.failed(cib, self.since)}
             late, old = unsettled(powers, shown, new), _pacemaker.failures(shown)
-            # What Pacemaker has just been told, it needs a moment to see.
-            calm = calm + 1 if late and _pacemaker.is_idle(shown) else 0
-            return not late or all(reason != "" for reason in late.values()) or calm == CALM
+            if late and not _pacemaker.is_idle(shown):
+                busy = time.monotonic()
+            return not late or all(late.values()) or time.monotonic() - busy > CALM
 
         _pacemaker.wait(done, longest + PATIENCE)
         if late:
