@@ -33,7 +33,8 @@ Work: TypeAlias = "tuple[Object | None, Object, list[Change]]"
 # How the ids of VMs' resources begin, and all ids that are of VMs.
 RESOURCE = "vm-"
 OURS = (RESOURCE, *VM_CONSTRAINTS)
-IDLE = "Pacemaker has not come to it; see 'crm_mon -1'"
+IDLE = {"stopped": "Pacemaker has not come to it; see 'crm_mon -1'"}
+NOWHERE = "no node may or can take it; see 'crm_mon -1'"
 COMMON: Object = {
     "pool": {"type": "str", "default": "vms"},
     "members": {"type": "list", "elements": "str", "required": True},
@@ -340,8 +341,12 @@ class Vms(Domains):
 
         _pacemaker.wait(done, longest + PATIENCE)
         if late:
-            reasons = {name: late[name] or old.get(RESOURCE + name) or IDLE for name in sorted(late)}
-            raise ResourceError("\n".join(f"{name} is not {powers[name]}: {why}" for name, why in reasons.items()))
+            raise ResourceError("\n".join(self.sentence(name, powers[name], late, old) for name in sorted(late)))
+
+    @staticmethod
+    def sentence(name: str, power: str, new: dict[str, str], old: dict[str, str]) -> str:
+        """Why a VM is not as it shall be: what failed just now, else what failed before."""
+        return f"{name} is not {power}: {new[name] or old.get(RESOURCE + name) or IDLE.get(power, NOWHERE)}"
 
     def pause(self, wanted: Object) -> None:
         """Let a VM stand still, or go on."""
