@@ -63,7 +63,7 @@ class ActionModule(ActionBase):
         for sentence in _controller.twice(_controller.files(inventory, hostvars)):
             problems.add("", sentence)
             inventory.twice = True
-        others = {entry.get("item"): entry for entry in self._task.args.get("others") or []}
+        others = {entry.get("_preflight_other"): entry for entry in self._task.args.get("others") or []}
         for node in inventory.nodes.values():
             reason = _controller.answer(node, hostvars[node.name].get(ANSWER) or others.get(node.name))
             if reason is not None and node.name not in inventory.vms:

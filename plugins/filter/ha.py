@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from ansible_collections.cairn.hci.plugins.module_utils._cib import name_of
 from ansible_collections.cairn.hci.plugins.module_utils._ha_cib import cluster_elements
 from ansible_collections.cairn.hci.plugins.module_utils._ha_plan import PASSWORD_SCRIPT
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
@@ -19,7 +20,7 @@ def cib_elements(ha: Object) -> list[Object]:
     """The cluster's own elements of the CIB, as the module cib takes them."""
     return [
         {
-            "name": element.get("uname") or element.get("id"),
+            "name": name_of(section, element),
             "section": section,
             "xml": ET.tostring(element, "unicode"),
         }

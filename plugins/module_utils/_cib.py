@@ -29,6 +29,13 @@ def ident(kind: str, name: str) -> str:
     return f"cairn-{kind}-{name}"
 
 
+def name_of(section: str, element: Element) -> str:
+    """What tells an element from all others: its id; of a node's entry nodes/NAME, for a remote node has a resource of
+    its name.
+    """
+    return f"nodes/{element.get('uname')}" if section == "nodes" else element.get("id") or element.tag
+
+
 def values(tag: str, kind: str, name: str, pairs: Mapping[str, object]) -> Element:
     """A set of name-value pairs, such as instance_attributes, meta_attributes or utilization."""
     found = Element(tag, id=ident(kind, name))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from ansible_collections.cairn.hci.plugins.module_utils import _pacemaker
-from ansible_collections.cairn.hci.plugins.module_utils._cib import cluster_ids, merge, same
+from ansible_collections.cairn.hci.plugins.module_utils._cib import cluster_ids, merge, name_of, same
 from ansible_collections.cairn.hci.plugins.module_utils._resource import (
     Change,
     NotInstalled,
@@ -22,11 +22,11 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import (
 
 
 def by_id(cib: ET.Element) -> dict[str, tuple[str, ET.Element]]:
-    """The elements of a CIB's configuration, with their sections; a node's entry by its name."""
+    """The elements of a CIB's configuration, with their sections, by `name_of`."""
     found = {}
     for section in cib.find("configuration") or ():
         for element in section:
-            found[element.get("uname") or element.get("id") or element.tag] = section.tag, element
+            found[name_of(section.tag, element)] = section.tag, element
     return found
 
 
@@ -36,7 +36,7 @@ def text(element: ET.Element) -> str:
 
 
 class CibElements(Resource):
-    """Elements by their id; entries of nodes by the node's name."""
+    """Elements by their id; entries of nodes by nodes/NAME."""
 
     plural = "elements"
 
@@ -45,6 +45,7 @@ class CibElements(Resource):
         if not self.params["purge"]:
             return items
         try:
+            self.open()
             there = cluster_ids(_pacemaker.query())
         except NotInstalled:
             return items
@@ -80,7 +81,7 @@ class CibElements(Resource):
             element = ET.fromstring(item["xml"] or "")
         except ET.ParseError as error:
             raise ResourceError(f"{item['name']}: its xml is no XML ({error}).") from error
-        if item["name"] not in (element.get("id"), element.get("uname")):
+        if item["name"] != name_of(item["section"], element):
             raise ResourceError(f"{item['name']}: its xml has the id {element.get('id')}.")
         return element
 

@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.cairn.hci.plugins.module_utils import _ha_spare
-from ansible_collections.cairn.hci.plugins.module_utils._ha_plan import PORTS, levels, protected
+from ansible_collections.cairn.hci.plugins.module_utils._ha_plan import PORTS, levels, node_ids, protected
 from ansible_collections.cairn.hci.plugins.module_utils._ha_spare import Bond
-from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, check_once
+from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, attempt, check_once
 from ansible_collections.cairn.hci.plugins.module_utils._placement import Guest, Host
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 from ansible_collections.cairn.hci.plugins.module_utils._schema import Problems, nearest, some
@@ -91,6 +91,7 @@ def check_fencing(inventory: Inventory, problems: Problems) -> None:
     """That each node can be fenced, by a BMC that is its own and answers."""
     if not inventory.cluster("ha_fencing"):
         return
+    members = attempt(Problems(), "", node_ids, inventory) or inventory.nodes
     for node in inventory.nodes.values():
         ha = (node.facts or {}).get("ha")
         bmc = node.get("ha_bmc")
@@ -100,7 +101,7 @@ def check_fencing(inventory: Inventory, problems: Problems) -> None:
                 f"ha_bmc: {_place(bmc)}: {ha['bmc']['error'].rstrip('.')}; correct ha_bmc, or the controller.",
             )
         # The watchdog of a node that gave no answer is not known.
-        if not levels(node, inventory) and (node.facts or node.get("ha_watchdog") == "none"):
+        if not levels(node, inventory, node.name not in members) and (node.facts or node.get("ha_watchdog") == "none"):
             problems.add(
                 node.name,
                 "nothing can fence it when it is lost; give ha_bmc or a watchdog (ha_watchdog), accept the storage "

@@ -51,7 +51,7 @@ def properties(ha: Object) -> dict[str, object]:
         "load-threshold": "1000%",
     }
     if ha["fencing"]:
-        wait = 2 * ha["watchdog_timeout"] if any(ha["watchdog"].values()) else 0
+        wait = 2 * (ha["watchdog_timeout"] or 0)
         found |= {"concurrent-fencing": "true", "stonith-timeout": f"{FENCING_TIMEOUT + wait}s"}
         # More than twice what a watchdog takes to fire would be waste, less would be two VMs at once (man 8 sbd).
         found |= {"stonith-watchdog-timeout": f"{wait}s"} if wait else {}
@@ -73,8 +73,8 @@ def template() -> Element:
         {"name": "start", "timeout": "120s"},
         {"name": "stop", "timeout": f"{SHUTDOWN_TIMEOUT + STOP_MARGIN}s"},
         {"name": "monitor", "interval": "10s", "timeout": "60s", "on-fail": "restart"},
-        {"name": "migrate_to", "timeout": "600s"},
-        {"name": "migrate_from", "timeout": "600s"},
+        {"name": "migrate_to", "timeout": "1800s"},
+        {"name": "migrate_from", "timeout": "1800s"},
     )
     found.append(ops)
     return found

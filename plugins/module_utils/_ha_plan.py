@@ -16,6 +16,7 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import Object,
 
 MIB = 1024**2
 STORAGE = "fence-storage"
+REMOTE_SERVICE = "pacemaker_remote.service"
 # The only name under which pacemaker-fenced takes a watchdog (its daemons/fenced/fenced_commands.c).
 WATCHDOG = "watchdog"
 AGENTS = {"ipmi": "fence_ipmilan", "redfish": "fence_redfish"}
@@ -67,10 +68,16 @@ def known_ids(inventory: Inventory) -> dict[str, int]:
     return {name: number for name, (number, _teller) in known.items()}
 
 
+def is_remote(node: Machine) -> bool:
+    """Whether the node is a remote one already; it has other packages than a member."""
+    return REMOTE_SERVICE in (((node.facts or {}).get("ha") or {}).get("services") or ())
+
+
 def node_ids(inventory: Inventory) -> dict[str, int]:
     """The Corosync id of each full member. An id is never given anew while any corosync.conf has it.
 
-    Who is a member stays one; then come the first nodes of the inventory, up to ha_members_max.
+    Who is a member stays one, and who is a remote node; then come the first nodes of the inventory, up to
+    ha_members_max.
     """
     known = known_ids(inventory)
     chosen = {name: own_id(node, known) for name, node in inventory.nodes.items()}
@@ -82,7 +89,7 @@ def node_ids(inventory: Inventory) -> dict[str, int]:
             )
     members = [name for name in chosen if name in known]
     free = max(inventory.cluster("ha_members_max") - len(members), 0)
-    members += [name for name in chosen if name not in known][:free]
+    members += [name for name in chosen if name not in known and not is_remote(inventory.nodes[name])][:free]
     taken = {*known.values(), *owners}
     ids: dict[str, int] = {}
     for name in (name for name in chosen if name in members):
@@ -99,6 +106,22 @@ def watchdog(node: Machine) -> str | None:
         found = ((node.facts or {}).get("ha") or {}).get("watchdog")
         return str(found) if found else None
     return None if wanted == "none" else str(wanted)
+
+
+def feeds(node: Machine) -> bool:
+    """Whether the node's watchdog is fed, or will be before its Pacemaker starts.
+
+    The daemon for it starts only together with corosync. Pacemaker ends on all nodes of which it is told that they have
+    a watchdog, and that have no such daemon (its daemons/controld/controld_fencing.c).
+    """
+    ha = (node.facts or {}).get("ha") or {}
+    return watchdog(node) is not None and (ha.get("watchdog_timeout") is not None or not ha.get("running"))
+
+
+def watchdog_timeout(inventory: Inventory) -> int:
+    """What all watchdogs have reset their node after: one that is fed already keeps its time until it is fed anew."""
+    told = [((node.facts or {}).get("ha") or {}).get("watchdog_timeout") or 0 for node in inventory.nodes.values()]
+    return max([int(inventory.cluster("ha_watchdog_timeout")), *told])
 
 
 def bmc_id(name: str) -> str:
@@ -146,21 +169,24 @@ def devices(inventory: Inventory) -> list[Object]:
     everyone = {"pcmk_host_check": "static-list", "pcmk_host_list": " ".join(inventory.nodes), **limited(30)}
     found: list[Object] = [{"id": STORAGE, "agent": "fence_cairn_storage", "node": None, "parameters": everyone}]
     found += [bmc_device(node, inventory) for node in inventory.nodes.values() if node.get("ha_bmc")]
-    watched = [name for name, node in inventory.nodes.items() if watchdog(node)]
+    watched = [name for name, node in inventory.nodes.items() if feeds(node)]
     if watched:
         parameters = {"pcmk_host_list": " ".join(watched)}
         found.append({"id": WATCHDOG, "agent": "fence_watchdog", "node": None, "parameters": parameters})
     return found
 
 
-def levels(node: Machine, inventory: Inventory) -> list[list[str]]:
-    """The fence devices of a node in the order of trial; the storage first, so that I/O does not wait for a BMC."""
+def levels(node: Machine, inventory: Inventory, remote: bool = False) -> list[list[str]]:
+    """The fence devices of a node in the order of trial; the storage first, so that I/O does not wait for a BMC.
+
+    A remote node is never told that it was cut off from the storage alone, and would run on so.
+    """
     if not inventory.cluster("ha_fencing"):
         return []
     found = [[STORAGE, bmc_id(node.name)]] if node.get("ha_bmc") else []
-    if watchdog(node):
+    if feeds(node):
         found.append([STORAGE, WATCHDOG])
-    elif inventory.cluster("ha_storage_fencing") == "alone":
+    elif not remote and inventory.cluster("ha_storage_fencing") == "alone":
         found.append([STORAGE])
     return found
 
@@ -190,10 +216,10 @@ def plan(
         "remotes": [name for name in nodes if name not in ids],
         "token": inventory.cluster("ha_token"),
         "fencing": inventory.cluster("ha_fencing"),
-        "levels": {name: levels(node, inventory) for name, node in nodes.items()},
+        "levels": {name: levels(node, inventory, name not in ids) for name, node in nodes.items()},
         "devices": devices(inventory),
         "watchdog": {name: watchdog(node) for name, node in nodes.items()},
-        "watchdog_timeout": inventory.cluster("ha_watchdog_timeout"),
+        "watchdog_timeout": watchdog_timeout(inventory) if any(map(feeds, nodes.values())) else None,
         "capacity": {
             host.name: {"memory": max(int(host.memory // MIB), 0), "vcpus": max(int(host.vcpus), 0)} for host in hosts
         },

@@ -30,14 +30,29 @@ def corosync(text: str) -> dict[str, int]:
     return {pair["name"]: int(pair["nodeid"]) for pair in pairs if {"name", "nodeid"} <= pair.keys()}
 
 
+def alive(pid: str, root: Path) -> bool:
+    """Whether the process of a file with its number is there."""
+    process = read_text(root / pid).strip()
+    return bool(process) and (root / "proc" / process).exists()
+
+
+def sbd(root: Path) -> int | None:
+    """After how many seconds the watchdog resets this node; None where no daemon feeds it."""
+    found = re.search(r"^SBD_WATCHDOG_TIMEOUT=(\d+)", read_text(root / "etc/default/sbd"), re.MULTILINE)
+    return int(found[1]) if found and alive("run/sbd.pid", root) else None
+
+
 def report(root: Path = ROOT) -> Object:
-    """The ids that nodes have, whether corosync runs here, the services that are installed, and the watchdog."""
+    """The ids that nodes have, whether corosync runs here, the services that are installed, and the watchdog.
+
+    `watchdog_timeout` is what the watchdog is fed with now.
+    """
     text = read_text(root / "etc/corosync/corosync.conf")
-    process = read_text(root / "run/corosync.pid").strip()
     watchdogs = sorted(str(path) for path in root.glob("dev/watchdog[0-9]*"))
     return {
         "nodes": corosync(text),
-        "running": bool(process) and (root / "proc" / process).exists(),
+        "running": alive("run/corosync.pid", root),
         "services": [unit for unit in SERVICES if (root / "usr/lib/systemd/system" / unit).exists()],
         "watchdog": watchdogs[0] if watchdogs else None,
+        "watchdog_timeout": sbd(root),
     }

@@ -22,7 +22,7 @@ ROOT = Path("/")
 REPLACED = re.compile(r"r-xp .* (/(?:usr|lib|lib64|opt)/\S+) \(deleted\)$", re.MULTILINE)
 SERVICE = re.compile(r"/system\.slice/(?:.*/)?([^/]+\.service)(?:/|$)", re.MULTILINE)
 # What can't be restarted without taking the rest with it.
-FOUNDATIONS = {"dbus.service", "systemd-logind.service"}
+FOUNDATIONS = {"dbus.service", "sbd.service", "sbd_remote.service", "systemd-logind.service"}
 
 
 def natural(text: str) -> list[tuple[int, str]]:

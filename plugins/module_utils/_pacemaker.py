@@ -22,7 +22,7 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import NotInst
 
 SECONDS = 60
 # Written by the role ha on every node before it starts Pacemaker.
-KEY = "/etc/pacemaker/authkey"
+SETTINGS = "/usr/local/lib/cairn/ha.json"
 LOOK = 0.25
 
 
@@ -46,7 +46,7 @@ def run(*command: str, expected: tuple[int, ...] = (0,)) -> str:
 
 def query() -> ET.Element:
     """The CIB. Raise NotInstalled on a node whose Pacemaker was never started."""
-    if not os.path.exists(KEY):
+    if not os.path.exists(SETTINGS):
         raise NotInstalled("This node is in no cluster yet; run the role ha first.")
     return ET.fromstring(run("cibadmin", "--query"))
 

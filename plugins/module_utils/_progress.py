@@ -9,7 +9,7 @@ Private to the collection.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from xml.etree.ElementTree import Element
 
 from ansible_collections.cairn.hci.plugins.module_utils import _moves
@@ -46,15 +46,21 @@ def lines(before: Mapping[str, str], after: Mapping[str, str], seconds: float) -
     ]
 
 
-def failures(cib: Element, since: float) -> dict[str, str]:
-    """What failed with VMs since a time in seconds, a sentence for each operation."""
-    found = {}
+def failed(cib: Element, since: float) -> Iterator[tuple[str, Element]]:
+    """The operations that failed since a time in seconds, with their VMs."""
     for operation in cib.iter("lrm_rsc_op"):
         vm = HISTORY.fullmatch(operation.get("id", ""))
-        when = operation.get("last-rc-change") or "0"
-        if vm and operation.get("rc-code") not in {"0", PENDING} and float(when) >= since:
-            found[f"{operation.get('operation_key')} {when} {operation.get('on_node')}"] = sentence(vm[1], operation)
-    return found
+        when = float(operation.get("last-rc-change") or "0")
+        if vm and operation.get("rc-code") not in {"0", PENDING} and when >= since:
+            yield vm[1], operation
+
+
+def failures(cib: Element, since: float) -> dict[str, str]:
+    """What failed with VMs since a time in seconds, a sentence for each operation."""
+    return {
+        f"{one.get('operation_key')} {one.get('last-rc-change') or '0'} {one.get('on_node')}": sentence(vm, one)
+        for vm, one in failed(cib, since)
+    }
 
 
 def sentence(vm: str, operation: Element) -> str:

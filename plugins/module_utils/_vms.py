@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import copy
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from xml.etree import ElementTree as ET
 
-from ansible_collections.cairn.hci.plugins.module_utils import _pacemaker, _registry
+from ansible_collections.cairn.hci.plugins.module_utils import _pacemaker, _progress, _registry
 from ansible_collections.cairn.hci.plugins.module_utils._ceph import Cluster
 from ansible_collections.cairn.hci.plugins.module_utils._cib import VM_CONSTRAINTS, Wanted, merge
 from ansible_collections.cairn.hci.plugins.module_utils._domain_live import Guest
@@ -32,13 +33,16 @@ Work: TypeAlias = "tuple[Object | None, Object, list[Change]]"
 # How the ids of VMs' resources begin, and all ids that are of VMs.
 RESOURCE = "vm-"
 OURS = (RESOURCE, *VM_CONSTRAINTS)
-IDLE = "Pacemaker has not come to it; see 'crm_mon -1'"
+IDLE = {"stopped": "Pacemaker has not come to it; see 'crm_mon -1'"}
+NOWHERE = "no node may or can take it; see 'crm_mon -1'"
 COMMON: Object = {
     "pool": {"type": "str", "default": "vms"},
     "members": {"type": "list", "elements": "str", "required": True},
 }
 # Seconds that Pacemaker may take beyond what a guest takes to shut down.
 PATIENCE = 180.0
+# For how many seconds Pacemaker has nothing to do when it has come to its end: a busy one is slow to see a change.
+CALM = 30.0
 
 
 class Running(Guest):
@@ -95,15 +99,15 @@ def switched_off(element: ET.Element) -> ET.Element:
     return found
 
 
-def unsettled(powers: dict[str, str], shown: ET.Element) -> dict[str, str]:
-    """The VMs that are not yet as they shall be, with the reason of those that will not be."""
-    there, failed = _pacemaker.resources(shown), _pacemaker.failures(shown)
+def unsettled(powers: dict[str, str], shown: ET.Element, failed: dict[str, str]) -> dict[str, str]:
+    """The VMs that are not yet as they shall be, with the reason of those that will not be: what has `failed`."""
+    there = _pacemaker.resources(shown)
     late = {}
     for name, power in powers.items():
         now = there.get(RESOURCE + name, {"role": "Stopped", "pending": None, "blocked": False})
         role = "Stopped" if power == "stopped" else "Started"
         if now["role"] != role or now["pending"]:
-            late[name] = failed.get(RESOURCE + name, "") if now["blocked"] or not now["pending"] else ""
+            late[name] = failed.get(name, "") if now["blocked"] or not now["pending"] else ""
     return late
 
 
@@ -120,6 +124,8 @@ class Vms(Domains):
         self.texts: dict[str, str] = {}
         self.places = Places()
         self.cib = ET.Element("cib")
+        # Failures before that were mended since, or are forgotten when their time comes.
+        self.since = time.time()
 
     def open(self) -> None:
         """Connect to the storage, to Pacemaker, and to the libvirt of every node that is in the cluster."""
@@ -321,18 +327,26 @@ class Vms(Domains):
             return
         longest = max([SHUTDOWN_TIMEOUT, *(item.get("shutdown_timeout") or 0 for item in self.wanted)])
         late: dict[str, str] = {}
+        old: dict[str, str] = {}
+        busy = time.monotonic()
 
         def done() -> bool:
-            nonlocal late
-            shown = _pacemaker.monitor()
-            late = unsettled(powers, shown)
-            return not late or all(reason != "" for reason in late.values())
+            nonlocal late, old, busy
+            cib, shown = _pacemaker.query(), _pacemaker.monitor()
+            new = {name: _progress.sentence(name, one) for name, one in _progress.failed(cib, self.since)}
+            late, old = unsettled(powers, shown, new), _pacemaker.failures(shown)
+            if late and not _pacemaker.is_idle(shown):
+                busy = time.monotonic()
+            return not late or all(late.values()) or time.monotonic() - busy > CALM
 
         _pacemaker.wait(done, longest + PATIENCE)
         if late:
-            raise ResourceError(
-                "\n".join(f"{name} is not {powers[name]}: {late[name] or IDLE}" for name in sorted(late))
-            )
+            raise ResourceError("\n".join(self.sentence(name, powers[name], late, old) for name in sorted(late)))
+
+    @staticmethod
+    def sentence(name: str, power: str, new: dict[str, str], old: dict[str, str]) -> str:
+        """Why a VM is not as it shall be: what failed just now, else what failed before."""
+        return f"{name} is not {power}: {new[name] or old.get(RESOURCE + name) or IDLE.get(power, NOWHERE)}"
 
     def pause(self, wanted: Object) -> None:
         """Let a VM stand still, or go on."""

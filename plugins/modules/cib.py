@@ -19,7 +19,7 @@ description:
 extends_documentation_fragment: cairn.hci._attributes
 options:
   name: &name
-    description: The element's C(id); of an entry of a node its C(uname).
+    description: The element's C(id); of an entry of a node C(nodes/NAME).
     type: str
   section: &section
     description: The section of the CIB's C(configuration) that it is in.

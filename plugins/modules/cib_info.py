@@ -16,7 +16,7 @@ description:
 extends_documentation_fragment: cairn.hci._attributes.info
 options:
   name:
-    description: The ids of the elements (of entries of nodes the C(uname)), by default all.
+    description: The ids of the elements (C(nodes/NAME) of entries of nodes), by default all.
     type: list
     elements: str
   timeout:

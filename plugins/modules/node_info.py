@@ -212,11 +212,16 @@ BMC: Object = {
 }
 
 
+# Of packages that exclude each other, a node has one kind: a member of the cluster or a remote node.
+INSTEAD = {"pacemaker": ("pacemaker-remote",), "pacemaker-remote": ("corosync", "pacemaker")}
+
+
 def packages(params: Object, release: str) -> Object:
     """What is missing, and whether it could be fetched."""
     needed = params["packages"] + params["release_packages"].get(release, [])
     installed = _node.installed_packages()
-    missing = sorted({name for name in needed if name not in installed})
+    instead = {name for there, others in INSTEAD.items() if there in installed for name in others}
+    missing = sorted({name for name in needed if name not in installed | instead})
     interrupted = {"packages_interrupted": _node.packages_interrupted()}
     if not missing:
         return {"missing_packages": [], "unreachable_sources": [], **interrupted}

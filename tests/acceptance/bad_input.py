@@ -405,6 +405,8 @@ class Lab:
         self.path, self.work = inventory, work
         text = inventory.read_text(encoding="utf-8").replace("{{ inventory_dir }}", str(inventory.parent.resolve()))
         self.inventory: Object = yaml.safe_load(text.replace("inventory_dir", f"'{inventory.parent.resolve()}'"))
+        # Whatever the group of all hosts is called.
+        self.inventory = {"all": self.inventory.pop(next(iter(self.inventory))), **self.inventory}
         address = self.inventory["nodes"]["hosts"]["node1"]["ansible_host"]
         self.network = ".".join(address.split(".")[:2])
         self.extra: dict[str, str] = {}

@@ -16,10 +16,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from xml.etree import ElementTree
 
 import libvirt
@@ -34,9 +34,12 @@ TIMEOUT = "OCF_RESKEY_CRM_meta_timeout"
 LIMITS = dict.fromkeys(("client_mount_timeout", "rados_mon_op_timeout", "rados_osd_op_timeout"), "20")
 # Seconds: between two looks, until a guest is asked again to shut down, kept of an operation's timeout for its end.
 LOOK, ASK_AGAIN, RESERVE = 0.1, 15.0, 15.0
-PEER_SECONDS = 5.0
+PATIENCE = 5.0
 # Milliseconds.
 LONG_PAUSE = 10_000
+
+
+T = TypeVar("T")
 
 
 class Failure(Exception):
@@ -114,34 +117,47 @@ def disks(xml: str) -> list[tuple[str, str]]:
     return found
 
 
-def answer(*command: str) -> str:
-    """What a command of Pacemaker prints; nothing when it has no answer."""
-    return subprocess.run(command, capture_output=True, check=False, text=True, timeout=10).stdout
+def shown() -> ElementTree.Element:
+    """The cluster as Pacemaker shows it; nothing in it when that has no answer."""
+    command = ("crm_mon", "--one-shot", "--output-as=xml")
+    try:
+        text = subprocess.run(command, capture_output=True, check=False, text=True, timeout=10).stdout
+        return ElementTree.fromstring(text)
+    except (OSError, subprocess.SubprocessError, ElementTree.ParseError):
+        return ElementTree.Element("none")
+
+
+def within(seconds: float, call: Callable[[], T]) -> T | None:
+    """What a call of libvirt returns; None when it fails, or takes longer: a daemon that hangs must not hold us up."""
+    answers: list[T] = []
+
+    def attempt() -> None:
+        try:
+            answers.append(call())
+        except libvirt.libvirtError as error:
+            print(f"libvirt: {error}", file=sys.stderr)
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return answers[0] if answers else None
 
 
 def peers() -> dict[str, str]:
     """The other nodes that are in the cluster now, by their address on the storage network."""
-    shown = ElementTree.fromstring(answer("crm_mon", "--one-shot", "--output-as=xml") or "<none/>")
-    members = {node.get("name") for node in shown.iterfind("nodes/node[@online='true']")}
+    members = {node.get("name") for node in shown().iterfind("nodes/node[@online='true']")}
     own = os.uname().nodename
     return {node["storage"]: name for name, node in settings()["nodes"].items() if name in members and name != own}
 
 
 def runs_at(node: str, name: str) -> bool:
-    """Whether a VM runs on another node, as far as that one can tell within PEER_SECONDS."""
-    answers: list[bool] = []
+    """Whether a VM runs on another node, as far as that one can tell within PATIENCE."""
 
-    def ask() -> None:
-        try:
-            with libvirt.open(f"qemu+tls://{node}/system") as connection:
-                answers.append(lookup(connection, name) is not None)
-        except libvirt.libvirtError:
-            return
+    def ask() -> bool:
+        with libvirt.open(f"qemu+tls://{node}/system") as connection:
+            return lookup(connection, name) is not None
 
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PEER_SECONDS)
-    return bool(answers and answers[0])
+    return bool(within(PATIENCE, ask))
 
 
 def take_disks(ceph: rados.Rados, name: str, images: list[tuple[str, str]]) -> None:
@@ -166,7 +182,12 @@ def start(name: str) -> int:
         xml = definition(ceph, name)
         take_disks(ceph, name, disks(xml))
     connection = connect(until)
-    if lookup(connection, name) is None:
+    domain = lookup(connection, name)
+    # The half of a migration whose other node was lost.
+    if domain is not None and domain.state() == [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION]:
+        domain.destroy()
+        domain = None
+    if domain is None:
         connection.createXML(xml)
     return SUCCESS
 
@@ -176,7 +197,7 @@ def start(name: str) -> int:
 
 def has_quorum() -> bool:
     """Whether this node may still run anything; without an answer, yes."""
-    return answer("crm_node", "--quorum").strip() != "0"
+    return shown().find("summary/current_dc[@with_quorum='false']") is None
 
 
 def lives(pid: int) -> bool:
@@ -189,40 +210,50 @@ def lives(pid: int) -> bool:
 
 def ask_to_stop(name: str) -> None:
     """Ask the guest to shut down; a paused one is resumed for that. A daemon that does not answer is asked again."""
-    try:
+
+    def ask() -> None:
         with libvirt.open("qemu:///system") as connection:
             domain = lookup(connection, name)
             if domain is not None and domain.state()[0] == libvirt.VIR_DOMAIN_PAUSED:
                 domain.resume()
             if domain is not None:
                 domain.shutdown()
-    except libvirt.libvirtError as error:
-        print(f"{name} can't be asked to shut down yet: {error}", file=sys.stderr)
+
+    within(PATIENCE, ask)
 
 
 def cut_power(name: str, pid: int) -> None:
-    """End the guest's process, by the daemon or, when that does not answer, by a signal."""
-    try:
+    """End the guest's process, by the daemon or, when that does not do it in time, by a signal."""
+
+    def cut() -> None:
         with libvirt.open("qemu:///system") as connection:
             domain = lookup(connection, name)
             if domain is not None:
                 domain.destroy()
-    except libvirt.libvirtError:
+
+    within(PATIENCE, cut)
+    if lives(pid):
         os.kill(pid, signal.SIGKILL)
+
+
+def end(name: str, pid: int) -> int:
+    """End what is no guest: the half of a migration that did not arrive."""
+    while lives(pid):
+        cut_power(name, pid)
+        time.sleep(LOOK)
+    return SUCCESS
 
 
 def stop(name: str, pid: int) -> int:
     """Shut the guest down; cut its power when time is up. Without quorum at once, for it runs elsewhere soon."""
     until = deadline() if has_quorum() else 0.0
-    asked = 0.0
+    again = 0.0
     while lives(pid):
-        now = time.monotonic()
-        if now > until:
-            cut_power(name, pid)
-            until = now + RESERVE / 3
-        elif now - asked > ASK_AGAIN:
+        if time.monotonic() > until:
+            return end(name, pid)
+        if time.monotonic() > again:
             ask_to_stop(name)
-            asked = now
+            again = time.monotonic() + ASK_AGAIN
         time.sleep(LOOK)
     return SUCCESS
 
@@ -234,7 +265,8 @@ def migrate(name: str, target: str) -> int:
     """Move the running guest to another node, encrypted, from node to node.
 
     A guest that writes faster than the network takes is slowed down (auto-converge); after half of the time it may also
-    stand still for LONG_PAUSE. No post-copy: it would lose the guest with either node.
+    stand still for LONG_PAUSE. At its end the guest stays: Pacemaker would else believe that it did, while it moves on.
+    No post-copy: it would lose the guest with either node.
     """
     until = deadline()
     domain = lookup(connect(until), name)
@@ -245,12 +277,18 @@ def migrate(name: str, target: str) -> int:
     if domain.isPersistent():
         flags |= libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
     address = settings()["nodes"][target]["migration"]
-    hurry = threading.Timer((until - time.monotonic()) / 2, domain.migrateSetMaxDowntime, (LONG_PAUSE,))
-    hurry.daemon = True
-    hurry.start()
+    left = until - time.monotonic()
+    timers = [
+        threading.Timer(left / 2, domain.migrateSetMaxDowntime, (LONG_PAUSE,)),
+        threading.Timer(left, domain.abortJob),
+    ]
+    for timer in timers:
+        timer.daemon = True
+        timer.start()
     parameters = {libvirt.VIR_MIGRATE_PARAM_URI: f"tcp://{address}"}
     domain.migrateToURI3(f"qemu+tls://{target}/system", parameters, flags)
-    hurry.cancel()
+    for timer in timers:
+        timer.cancel()
     return SUCCESS
 
 
@@ -274,13 +312,13 @@ def resume(name: str) -> int:
 def main() -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("action", choices=("start", "stop", "migrate", "arrived", "resume"))
+    parser.add_argument("action", choices=("start", "stop", "end", "migrate", "arrived", "resume"))
     parser.add_argument("name")
-    parser.add_argument("argument", nargs="?", default="", help="stop: the guest's process; migrate: the node")
+    parser.add_argument("argument", nargs="?", default="", help="stop, end: the guest's process; migrate: the node")
     options = parser.parse_args()
     try:
-        if options.action == "stop":
-            return stop(options.name, int(options.argument))
+        if options.action in ("stop", "end"):
+            return {"stop": stop, "end": end}[options.action](options.name, int(options.argument))
         if options.action == "migrate":
             return migrate(options.name, options.argument)
         return {"start": start, "arrived": arrived, "resume": resume}[options.action](options.name)

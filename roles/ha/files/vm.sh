@@ -103,8 +103,8 @@ Stopped), 'restart' starts it again.</longdesc>
 <action name="start" timeout="120s"/>
 <action name="stop" timeout="150s"/>
 <action name="monitor" depth="0" timeout="60s" interval="10s"/>
-<action name="migrate_to" timeout="600s"/>
-<action name="migrate_from" timeout="120s"/>
+<action name="migrate_to" timeout="1800s"/>
+<action name="migrate_from" timeout="1800s"/>
 <action name="reload-agent" timeout="5s"/>
 <action name="meta-data" timeout="5s"/>
 <action name="validate-all" timeout="5s"/>
@@ -121,7 +121,10 @@ validate
 case $1 in
     monitor | status) monitor ;;
     start) alive && exit $OCF_SUCCESS; helper start "$name" ;;
-    stop) alive || exit $OCF_SUCCESS; helper stop "$name" "$pid" ;;
+    stop)
+        alive && helper stop "$name" "$pid"
+        [ -n "$incoming" ] && is_qemu "$pid" && helper end "$name" "$pid"
+        exit $OCF_SUCCESS ;;
     migrate_to) helper migrate "$name" "$OCF_RESKEY_CRM_meta_migrate_target" ;;
     migrate_from) helper arrived "$name" ;;
     validate-all | reload-agent) exit $OCF_SUCCESS ;;

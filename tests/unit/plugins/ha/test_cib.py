@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import pytest
+from ansible_collections.cairn.hci.plugins.filter.ha import cib_elements
 from ansible_collections.cairn.hci.plugins.module_utils import _cib
 from ansible_collections.cairn.hci.plugins.module_utils._ha_cib import cluster_elements
 from ansible_collections.cairn.hci.plugins.module_utils._ha_cib_vms import vm_elements
@@ -144,6 +145,8 @@ def test_a_remote_node(cluster: Cluster) -> None:
         "10.10.0.3",
     )
     assert "node3" in _cib.cluster_ids(cluster.cib)
+    names = [element["name"] for element in cib_elements(cluster.plan["ha"])]
+    assert len(names) == len(set(names)), "its entry and its resource are two elements"
     assert cluster.valid() == ""
 
 
@@ -164,7 +167,7 @@ def test_fencing(cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     ("changes", "gone"),
     [
-        ({"watchdog": {}}, {"stonith-watchdog-timeout"}),
+        ({"watchdog_timeout": None}, {"stonith-watchdog-timeout"}),
         ({"fencing": False}, {"stonith-watchdog-timeout", "stonith-timeout", "concurrent-fencing"}),
     ],
 )

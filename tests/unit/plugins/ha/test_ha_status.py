@@ -99,6 +99,15 @@ def test_the_ids_of_nodes_in_corosync_conf(text: str, nodes: dict[str, int]) -> 
     assert corosync(text) == nodes
 
 
+def test_the_time_of_a_watchdog_that_is_fed(tmp_path: Path) -> None:
+    for name, text in (("etc/default/sbd", "SBD_PACEMAKER=yes\nSBD_WATCHDOG_TIMEOUT=7\n"), ("run/sbd.pid", "12\n")):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+    assert report(tmp_path)["watchdog_timeout"] is None
+    (tmp_path / "proc/12").mkdir(parents=True)
+    assert report(tmp_path)["watchdog_timeout"] == 7
+
+
 @pytest.mark.parametrize(
     "services", [[], ["corosync.service", "pacemaker.service"], ["pacemaker_remote.service"]], ids=str
 )

@@ -92,7 +92,7 @@ def test_a_cluster_is_ready_with_a_quorum_and_a_coordinator(attributes: dict[str
     ],
 )
 def test_who_is_waited_for(powers: dict[str, str], late: dict[str, str]) -> None:
-    assert unsettled(powers, SHOWN) == late
+    assert unsettled(powers, SHOWN, {"db1": "start on node1: no such image"}) == late
 
 
 def test_only_what_the_collection_wrote_for_a_vm_is_its() -> None:

@@ -132,6 +132,44 @@ def test_nodes_beyond_the_members_are_remote(cluster: Any) -> None:
     assert [(one["id"], one["remote"]) for one in found] == [(1, False), (2, False), (None, True)]
 
 
+def test_who_is_a_remote_node_stays_one(cluster: Any) -> None:
+    cluster.facts["node2"]["ha"]["services"] = ["pacemaker_remote.service"]
+    cluster.facts["node1"]["ha"] |= {"nodes": {"node1": 1}, "services": ["corosync.service", "pacemaker.service"]}
+    assert _ha_plan.node_ids(_inventory(cluster, 3)) == {"node1": 1, "node3": 2}
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_remote_node_is_not_fenced_by_the_storage_alone(plan: Plan, cluster: Any) -> None:
+    cluster.nodes["ha_storage_fencing"] = "alone"
+    for name in ("node1", "node2", "node3"):
+        cluster.facts[name]["ha"]["watchdog"] = None
+    cluster.facts["node3"]["ha"]["services"] = ["pacemaker_remote.service"]
+    levels = plan()["ha"]["levels"]
+    assert levels["node1"] == [["fence-storage", "fence-bmc-node1"], ["fence-storage"]]
+    assert levels["node3"] == [["fence-storage", "fence-bmc-node3"]]
+
+
+@pytest.mark.parametrize(
+    ("running", "fed", "timeout"),
+    [
+        (False, None, 5),  # Installed, and started with corosync, in the same run.
+        (True, 15, 15),  # Fed already, still with the time of its last start.
+        (True, 3, 5),
+        (True, None, None),  # Its daemon would only start with corosync.
+    ],
+)
+def test_a_watchdog_counts_when_it_is_fed(
+    plan: Plan, cluster: Any, running: bool, fed: int | None, timeout: int | None
+) -> None:
+    for name in ("node1", "node2", "node3"):
+        cluster.facts[name]["ha"] |= {"running": running, "watchdog": "/dev/watchdog0", "watchdog_timeout": fed}
+    ha = plan()["ha"]
+    assert ha["watchdog"]["node1"] == "/dev/watchdog0", "it is prepared in any case"
+    assert ha["watchdog_timeout"] == timeout
+    assert (["fence-storage", "watchdog"] in ha["levels"]["node1"]) == bool(timeout)
+    assert ("watchdog" in [device["id"] for device in ha["devices"]]) == bool(timeout)
+
+
 def test_vms(cluster: Any, plan: Plan) -> None:
     cluster.hosts["web1"] |= {"vm_prefer": ["node2"], "vm_nodes": ["node2", "node3"], "vm_apart": ["web"]}
     cluster.hosts["db1"]["vm_node"] = "node1"
