@@ -13,7 +13,14 @@ Plan = Callable[[], dict[str, Any]]
 
 def device(address: str, **more: Any) -> dict[str, Any]:
     """A device as node_info reports it."""
-    found = {"address": address, "id": "144d:a80a", "class": "0108", "driver": "nvme", "override": None, "kept": False}
+    found: dict[str, Any] = {
+        "address": address,
+        "id": "144d:a80a",
+        "class": "0108",
+        "driver": "nvme",
+        "override": None,
+        "kept": False,
+    }
     found |= {"kept_for": None, "iommu_group": int(address[5:7]), "group_devices": [], "disks": [], "links": []}
     return found | {"uses": [], **more}
 
