@@ -92,14 +92,14 @@ def check_fencing(inventory: Inventory, problems: Problems) -> None:
     if not inventory.cluster("ha_fencing"):
         return
     members = attempt(Problems(), "", node_ids, inventory) or inventory.nodes
+    # Each node has asked the BMC of another one.
+    asked = [((node.facts or {}).get("ha") or {}).get("bmc") or {} for node in inventory.nodes.values()]
+    errors = {one["name"]: one["error"] for one in asked if one.get("error")}
     for node in inventory.nodes.values():
-        ha = (node.facts or {}).get("ha")
         bmc = node.get("ha_bmc")
-        if bmc and ha and (ha.get("bmc") or {}).get("error"):
-            problems.add(
-                node.name,
-                f"ha_bmc: {_place(bmc)}: {ha['bmc']['error'].rstrip('.')}; correct ha_bmc, or the controller.",
-            )
+        if bmc and node.name in errors:
+            error = errors[node.name].rstrip(".")
+            problems.add(node.name, f"ha_bmc: {_place(bmc)}: {error}; correct ha_bmc, or the controller.")
         # The watchdog of a node that gave no answer is not known.
         if not levels(node, inventory, node.name not in members) and (node.facts or node.get("ha_watchdog") == "none"):
             problems.add(

@@ -269,7 +269,7 @@ CASES = (
     ),
     Case(
         "BMC that does not answer",
-        r"node2: ha_bmc: 10\.77\.0\.1 port 6299: .*does not answer.*; correct ha_bmc, or the controller\.",
+        r"node2: ha_bmc: 10\.77\.0\.1 port 6299: does not answer.*; correct ha_bmc, or the controller\.",
         put("nodes.hosts.node2.ha_bmc", port=6299),
     ),
     Case(

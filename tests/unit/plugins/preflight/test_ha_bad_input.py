@@ -112,7 +112,7 @@ CASES = {
         "node1 and node2 have the same ha_bmc 192.0.2.201 port 623; give one of them another.",
     ),
     "BMC that does not answer": (
-        put("facts", "node1", "ha", "bmc", {"error": "it does not answer"}),
+        put("facts", "node3", "ha", "bmc", {"name": "node1", "error": "it does not answer"}),
         "node1: ha_bmc: 192.0.2.201 port 623: it does not answer; correct ha_bmc, or the controller.",
     ),
     "renumbered": (
