@@ -14,10 +14,9 @@ from typing import Any
 from _bench import Bench, Object, ansible, play, process, repeat, seconds
 
 MEMBERS = "{{ groups['nodes'] }}"
-# VirtualDomain wants a domain's XML in a file on each node; where it runs is enough for one that only looks.
+# VirtualDomain wants a domain's XML in a file on each node; one that only looks reads nothing but the name there.
 PEERS = "/var/tmp/cairn-bench-peers"
 PEER_COUNT = 30
-DUMP = f"mkdir -p {PEERS} && for d in $(virsh list --name); do virsh dumpxml $d > {PEERS}/$d.xml; done"
 SETTLE_SECONDS, WATCH_SECONDS, INTERVAL = 1800.0, 60.0, 10
 # The agents' processes are in the same control group as Pacemaker.
 USAGE: Object = {"ansible.builtin.command": "systemctl show --property=CPUUsageNSec --value pacemaker.service"}
@@ -92,11 +91,14 @@ def measure(bench: Bench, count: int) -> None:
     play(
         [
             {"ansible.builtin.apt": {"name": "resource-agents", "install_recommends": False}},
-            {"ansible.builtin.shell": DUMP},
+            {"cairn.hci.config_file": {"files": "{{ files }}"}},
             {"cairn.hci.cib": {"elements": "{{ elements }}"}, "run_once": True},
         ],
         "nodes",
         elements=elements,
+        files=[
+            {"path": f"{PEERS}/{name}.xml", "content": f"<domain>\n<name>{name}</name>\n</domain>\n"} for name in names
+        ],
     )
     both = bench.add(
         f"CPU cores a node, the same and VirtualDomain on {len(names)} VMs", [watched()], "cores", against=own

@@ -123,7 +123,8 @@ class Driver(ABC):
             mount_point = Path(line.split()[4].encode().decode("unicode_escape"))
             if mount_point.is_relative_to(self.state):
                 host.run("umount", "--lazy", mount_point)
-        shutil.rmtree(self.state, ignore_errors=True)
+        if self.state.exists():
+            shutil.rmtree(self.state)
 
     # -- running
 

@@ -89,7 +89,7 @@ class ActionModule(ActionBase):
         if bad & inventory.nodes.keys():
             return None
         among = _guests.check(inventory, _guests.Networks(inventory), problems, bad)
-        _pci_checks.Devices(inventory, problems)
+        _pci_checks.check(inventory, problems)
         return self.plan(inventory, among, problems) if inventory.answered() else None
 
     def plan(self, inventory: Inventory, among: dict[str, frozenset[str]], problems: Problems) -> Object | None:

@@ -160,7 +160,7 @@ def vnc(devices: dict[str, list[ET.Element]]) -> bool | str:
     return False
 
 
-def pci_address(device: ET.Element) -> str:
+def hostdev_address(device: ET.Element) -> str:
     """The node's address of a device that is passed through; empty for other kinds."""
     place = device.find("source/address")
     if device.get("type") != "pci" or place is None:
@@ -200,7 +200,7 @@ def to_dict(root: ET.Element) -> Object:
         "firmware": firmware(root),
         "disks": [disk_to_dict(disk) for disk in disks if is_disk(disk)],
         "nics": [nic_to_dict(nic, place) for place, nic in enumerate(devices.get("interface", []))],
-        "pci_devices": sorted(address for device in devices.get("hostdev", []) if (address := pci_address(device))),
+        "pci_devices": sorted(address for device in devices.get("hostdev", []) if (address := hostdev_address(device))),
         "cloud_init": seed_to_dict(disks),
         "console_log": any(port.find("log") is not None for port in devices.get("serial", [])),
         "vnc": vnc(devices),

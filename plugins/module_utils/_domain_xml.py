@@ -21,12 +21,12 @@ from ansible_collections.cairn.hci.plugins.module_utils._domain import (
     NIC_ALIAS,
     SEED_ALIAS,
     disk_to_dict,
+    hostdev_address,
     is_disk,
     is_seed,
     kib,
     nic_to_dict,
     number,
-    pci_address,
     size_of,
     source_of,
 )
@@ -407,7 +407,7 @@ def set_cloud_init(root: ET.Element, source: Object) -> None:
 def set_pci_devices(root: ET.Element, value: list[str]) -> None:
     """Devices of the node; who binds them to vfio-pci, and keeps them there, is not libvirt."""
     devices = devices_of(root)
-    there = {address: device for device in devices.findall("hostdev") if (address := pci_address(device))}
+    there = {address: device for device in devices.findall("hostdev") if (address := hostdev_address(device))}
     for address in there.keys() - set(value):
         devices.remove(there[address])
     for address in [one for one in value if one not in there]:

@@ -64,6 +64,7 @@ class Machine:
 class Inventory:
     """Everything that a plan is made from. `images` are those of the controller that were looked at, by name.
 
+    `vm_devices` are the addresses of the PCI devices of each VM, `kept_devices` how each node's are meant.
     `twice`: a host is written twice, so another one may be missing.
     """
 
@@ -72,6 +73,8 @@ class Inventory:
     images: dict[str, Object] = field(default_factory=dict)
     ssh_keys: list[str] = field(default_factory=list)
     twice: bool = False
+    vm_devices: dict[str, list[str]] = field(default_factory=dict)
+    kept_devices: dict[str, list[Object]] = field(default_factory=dict)
 
     def cluster(self, variable: str) -> Any:
         """The value of a variable that is the same for all nodes."""

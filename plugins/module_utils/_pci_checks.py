@@ -26,44 +26,34 @@ def pick(selector: str, facts: Object) -> Object:
     return dict(chosen)
 
 
-class Devices:
-    """The devices of all VMs."""
-
-    def __init__(self, inventory: Inventory, problems: Problems) -> None:
-        """Find them, and say what is wrong with them."""
-        self.of: dict[str, list[str]] = {}
-        self.taken: dict[tuple[str, str], str] = {}
-        self.kept: dict[str, list[Object]] = {name: [] for name in inventory.nodes}
-        for vm in inventory.present():
-            if vm.get("vm_pci_devices"):
-                attempt(problems, vm.name, self.take, vm, inventory)
-        for vm in inventory.present():
-            for address in self.of.get(vm.name, ()):
-                node = inventory.nodes[vm.get("vm_node")]
-                self.check(vm, node, address, problems)
-
-    def take(self, vm: Machine, inventory: Inventory) -> None:
-        """Note a VM's devices. Raise ResourceError for what is none."""
-        node = inventory.nodes.get(vm.get("vm_node") or "")
-        if node is None or protected(vm, inventory):
-            raise ResourceError("vm_pci_devices are devices of one node: say with vm_node on which it runs.")
-        for selector in vm.get("vm_pci_devices") if node.facts else ():
-            try:
-                device = pick(selector, node.facts or {})
-            except ResourceError as error:
-                raise ResourceError(f"vm_pci_devices: {node.name}: {error}") from error
-            address = device["address"]
-            owner = self.taken.setdefault((node.name, address), vm.name)
-            if owner != vm.name:
-                raise ResourceError(f"vm_pci_devices: {owner} has {address} of {node.name}, too; remove it from one.")
-            self.of.setdefault(vm.name, []).append(address)
-            self.kept[node.name].append({"device": selector})
-
-    def check(self, vm: Machine, node: Machine, address: str, problems: Problems) -> None:
-        """Whether a device can be given away."""
-        found = (node.facts or {})["pci_devices"]
-        given = {address for name, address in self.taken if name == node.name}
+def check(inventory: Inventory, problems: Problems) -> None:
+    """Note the devices of all VMs in the inventory, and say what is wrong with them."""
+    taken: dict[tuple[str, str], str] = {}
+    for vm in inventory.present():
+        if vm.get("vm_pci_devices"):
+            attempt(problems, vm.name, _take, vm, inventory, taken)
+    for (name, address), owner in taken.items():
+        found = (inventory.nodes[name].facts or {})["pci_devices"]
         device = next(one for one in found if one["address"] == address)
-        why = None if device["kept_for"] and device["driver"] == _pci.VFIO else _pci.problem(device, found, given)
-        if why:
-            problems.add(vm.name, f"vm_pci_devices: {address} of {node.name}: {why}")
+        why = _pci.problem(device, found, {address for node, address in taken if node == name})
+        if why and not (device["kept"] and device["driver"] == _pci.VFIO):
+            problems.add(owner, f"vm_pci_devices: {address} of {name}: {why}")
+
+
+def _take(vm: Machine, inventory: Inventory, taken: dict[tuple[str, str], str]) -> None:
+    """Note a VM's devices; `taken` has who has which. Raise ResourceError for what is none."""
+    node = inventory.nodes.get(vm.get("vm_node") or "")
+    if node is None or protected(vm, inventory):
+        raise ResourceError("vm_pci_devices are devices of one node: say with vm_node on which it runs.")
+    for selector in vm.get("vm_pci_devices") if node.facts else ():
+        try:
+            address = pick(selector, node.facts or {})["address"]
+        except ResourceError as error:
+            raise ResourceError(f"vm_pci_devices: {node.name}: {error}") from error
+        owner = taken.setdefault((node.name, address), vm.name)
+        if owner != vm.name:
+            raise ResourceError(f"vm_pci_devices: {owner} has {address} of {node.name}, too; remove it from one.")
+        if address in inventory.vm_devices.setdefault(vm.name, []):
+            raise ResourceError(f"vm_pci_devices: {selector} is {address}, which is in the list already; remove it.")
+        inventory.vm_devices[vm.name].append(address)
+        inventory.kept_devices.setdefault(node.name, []).append({"device": selector})

@@ -17,7 +17,6 @@ from ansible_collections.cairn.hci.plugins.module_utils import (
     _guests,
     _ha_plan,
     _networks,
-    _pci_checks,
 )
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, first_pool, monitors
 from ansible_collections.cairn.hci.plugins.module_utils._node_checks import capacity
@@ -137,6 +136,7 @@ def node_plans(inventory: Inventory, devices: dict[str, list[Object]]) -> dict[s
             **networks[name],
             "domain_type": facts["domain_type"] if kind == "auto" else kind,
             "osds": devices[name],
+            "pci_devices": inventory.kept_devices.get(name, []),
             "ceph": facts["ceph"],
         }
     return plans
@@ -157,10 +157,7 @@ def build(
 ) -> Object:
     """The plan."""
     nodes = node_plans(inventory, devices)
-    devices_of_vms = _pci_checks.Devices(inventory, Problems())
-    for name, node in nodes.items():
-        node["pci_devices"] = devices_of_vms.kept[name]
-    vms = VmPlan(inventory, where.placed, among, devices_of_vms.of)
+    vms = VmPlan(inventory, where.placed, among)
     return {
         "fsid": ceph["fsid"],
         "secret_uuid": str(uuid.uuid5(uuid.UUID(ceph["fsid"]), "client.libvirt")),

@@ -37,19 +37,9 @@ def base_name(name: str, image: Object) -> str:
 class VmPlan:
     """The parts of the plan that concern VMs."""
 
-    def __init__(
-        self,
-        inventory: Inventory,
-        placed: dict[str, str],
-        among: dict[str, frozenset[str]],
-        pci_devices: dict[str, list[str]],
-    ) -> None:
-        """Begin from the inventory, the node of each VM that has one of its own, and the nodes that can run each.
-
-        `pci_devices` are the addresses of those that VMs have.
-        """
+    def __init__(self, inventory: Inventory, placed: dict[str, str], among: dict[str, frozenset[str]]) -> None:
+        """Begin from the inventory, the node of each VM that has one of its own, and the nodes that can run each."""
         self.inventory = inventory
-        self.pci_devices = pci_devices
         self.placed = placed
         self.among = among
         self.networks = _guests.Networks(inventory)
@@ -213,7 +203,7 @@ class VmPlan:
                 )
                 for nic in _guests.nics(vm, self.networks)
             ],
-            pci_devices=self.pci_devices.get(vm.name, []),
+            pci_devices=self.inventory.vm_devices.get(vm.name, []),
             cloud_init={"pool": self.pool, "image": f"{vm.name}.{SEED}"} if vm.get("vm_image") else None,
         )
 

@@ -81,6 +81,7 @@ node:
   description:
     - What the server is and has. Sizes are in bytes.
     - C(domain_type) says how it can run guests, V(kvm) or V(qemu). C(vlan_filtering) is null where that can't be known.
+    - C(pci_devices) are as M(cairn.hci.pci_device_info) returns them.
     - C(osd_error) says why O(osd_devices) can't be right. C(images) is null unless asked for.
     - C(unreachable_sources) is empty unless packages are missing.
     - C(unreachable_urls) says for each of O(urls) that can't be fetched why.
@@ -139,19 +140,7 @@ node:
         partitions: []
         holders: []
         mounts: []
-    pci_devices:
-      - address: "0000:03:00.0"
-        id: 144d:a80a
-        class: "0108"
-        driver: nvme
-        override: null
-        kept: false
-        kept_for: null
-        iommu_group: 14
-        group_devices: []
-        disks: [nvme0n1]
-        links: []
-        uses: []
+    pci_devices: []
     ceph:
       fsid: null
       ours: false

@@ -302,10 +302,14 @@ def arrived(name: str) -> int:
 
 def resume(name: str) -> int:
     """Let a guest go on that an I/O error stopped; while the storage is away, that is tried at every monitor."""
-    with libvirt.open("qemu:///system") as connection:
-        domain = lookup(connection, name)
-        if domain is not None and domain.state() == [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_IOERROR]:
-            domain.resume()
+
+    def go_on() -> None:
+        with libvirt.open("qemu:///system") as connection:
+            domain = lookup(connection, name)
+            if domain is not None and domain.state() == [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_IOERROR]:
+                domain.resume()
+
+    within(PATIENCE, go_on)
     return SUCCESS
 
 

@@ -76,6 +76,10 @@ def off(world: Any) -> None:
         one["iommu_group"] = None
 
 
+def twice(world: Any) -> None:
+    world.hosts["db1"]["vm_pci_devices"].append("03:00.0")
+
+
 def taken(world: Any) -> None:
     world.hosts["web1"] |= {"vm_node": "node1", "vm_pci_devices": ["03:00.0"]}
 
@@ -117,6 +121,11 @@ def taken(world: Any) -> None:
             nothing,
             "db1: vm_pci_devices: 0000:06:00.0 of node1: its IOMMU group 6 has also 0000:06:00.1 (snd_hda_intel); give "
             "all of them away, or put the device into another slot.",
+        ),
+        (
+            ID,
+            twice,
+            "db1: vm_pci_devices: 03:00.0 is 0000:03:00.0, which is in the list already; remove it.",
         ),
         (
             "0000:03:00.0",
