@@ -45,6 +45,9 @@ def verdict(device: Object, fsid: str | None, osds: dict[str, Object] | None, wi
     `osds` are those of the osdmap by uuid, None when the cluster can't be asked (check mode before it exists). Raise
     ResourceError for a device that is in use or holds something that nobody gave away.
     """
+    # A storage VM has it, and looks at it there.
+    if device.get("kept"):
+        return KEEP
     label = device["label"]
     if label and fsid is not None and label["ceph_fsid"] == fsid and (osds is None or label["osd_uuid"] in osds):
         return KEEP

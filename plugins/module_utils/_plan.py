@@ -17,6 +17,7 @@ from ansible_collections.cairn.hci.plugins.module_utils import (
     _guests,
     _ha_plan,
     _networks,
+    _storage_vms,
 )
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, first_pool, monitors
 from ansible_collections.cairn.hci.plugins.module_utils._node_checks import capacity
@@ -47,7 +48,7 @@ def osds(inventory: Inventory, fsid: str, problems: Problems) -> dict[str, list[
 def _osds(node: Machine, fsid: str, problems: Problems) -> list[Object]:
     """The devices of a node that are or become OSDs, each with what becomes of it."""
     facts, wipe = node.facts or {}, node.get("ceph_osd_wipe") or []
-    found = facts["osd_devices"]
+    found = _storage_vms.osd_devices(node)
     if facts["osd_error"]:
         problems.add(node.name, facts["osd_error"])
     elif not found and node.get("ceph_osd_devices"):
@@ -56,7 +57,12 @@ def _osds(node: Machine, fsid: str, problems: Problems) -> list[Object]:
         )
     chosen = []
     try:
-        for device in _ceph_devices.select(found, node.get("ceph_osd_filter"), fsid, wipe):
+        away = _storage_vms.given_away(node)
+        for device in (
+            _storage_vms.selected(node)
+            if away
+            else _ceph_devices.select(found, node.get("ceph_osd_filter"), fsid, wipe)
+        ):
             try:
                 verdict = _ceph_devices.verdict(device, fsid, None, wipe)
                 chosen.append({"path": device["path"], "size": device["size"], "plan": verdict})
@@ -106,9 +112,9 @@ def placement(inventory: Inventory, among: dict[str, frozenset[str]], devices: d
     declared, homes = set(inventory.vms), _guests.homes(inventory)
     free = {name for name in among if _ha_plan.protected(inventory.vms[name], inventory)}
     guests = [_guests.guest(inventory.vms[name], homes[name], nodes, name not in free) for name, nodes in among.items()]
-    hosts = [
-        capacity(node, node.facts, len(devices[node.name]), declared) for node in inventory.nodes.values() if node.facts
-    ]
+    # A storage VM's memory is that of its OSDs, and is counted as that of any VM.
+    osds = {name: 0 if _storage_vms.given_away(node) else len(devices[name]) for name, node in inventory.nodes.items()}
+    hosts = [capacity(node, node.facts, osds[node.name], declared) for node in inventory.nodes.values() if node.facts]
     placed = place(hosts, guests)
     left = {host.name: host for host in hosts}
     for guest in guests:
@@ -124,6 +130,7 @@ def placement(inventory: Inventory, among: dict[str, frozenset[str]], devices: d
 def node_plans(inventory: Inventory, devices: dict[str, list[Object]]) -> dict[str, Object]:
     """What each node is to be."""
     networks = _networks.plan(inventory)
+    storage_vms = {vm.get("vm_node"): vm.name for vm in inventory.storage()}
     plans = {}
     for name, node in inventory.nodes.items():
         facts, own, kind = node.facts or {}, _networks.storage(node), node.get("libvirt_domain_type")
@@ -136,6 +143,7 @@ def node_plans(inventory: Inventory, devices: dict[str, list[Object]]) -> dict[s
             **networks[name],
             "domain_type": facts["domain_type"] if kind == "auto" else kind,
             "osds": devices[name],
+            "storage_vm": storage_vms.get(name),
             "pci_devices": inventory.kept_devices.get(name, []),
             "ceph": facts["ceph"],
         }

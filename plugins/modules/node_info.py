@@ -220,10 +220,11 @@ def packages(params: Object, release: str) -> Object:
     return {"missing_packages": missing, "unreachable_sources": _node_sources.unreachable(sources), **interrupted}
 
 
-def osd_devices(patterns: list[str]) -> Object:
-    """What the devices are that are meant for OSDs."""
+def osd_devices(patterns: list[str], pci_devices: list[Object]) -> Object:
+    """What the devices are that are meant for OSDs; a disk that is kept for a guest is none of them, and no mistake."""
+    away = {name for one in pci_devices for disk in one["kept_disks"] for name in disk["aliases"]}
     try:
-        paths = _block_device.names(patterns).values() if patterns else []
+        paths = _block_device.names([one for one in patterns if one not in away]).values()
         return {"osd_devices": [_block_device.inspect(path) for path in paths], "osd_error": None}
     except ResourceError as error:
         return {"osd_devices": [], "osd_error": str(error)}
@@ -235,6 +236,8 @@ def facts(params: Object) -> Object:
     network = _node_network.read()
     if network["vlan_filtering"] is None:
         network["vlan_filtering"] = _node.vlan_filtering()
+    # A container sees those of its host, and has none.
+    pci_devices = [] if system["container"] else _node_pci.report(network["interfaces"])
     return {
         **system,
         **_node.processor(),
@@ -242,10 +245,9 @@ def facts(params: Object) -> Object:
         "name_servers": _node.name_servers(),
         **network,
         "disks": _node_disks.read(),
-        # A container sees those of its host, and has none.
-        "pci_devices": [] if system["container"] else _node_pci.report(network["interfaces"]),
+        "pci_devices": pci_devices,
         "ceph": _ceph_node.report(),
-        **osd_devices(params["osd_devices"]),
+        **osd_devices(params["osd_devices"], pci_devices),
         "images": _node_engines.images() if params["images"] else None,
         **_node_engines.libvirt(),
         "ha": ha(params["bmc"]),
