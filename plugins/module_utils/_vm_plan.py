@@ -170,7 +170,11 @@ class VmPlan:
         """The file of the controller that its node needs for it."""
         name = vm.get("vm_image")
         image = self.inventory.images.get(name)
-        return {"source": image["path"], "path": f"{UPLOADS}/{base_name(name, image)}"} if image and image["path"] else None
+        return (
+            {"source": image["path"], "path": f"{UPLOADS}/{base_name(name, image)}"}
+            if image and image["path"]
+            else None
+        )
 
     def lost_seed(self, vm: Machine) -> Object:
         """The seed of a VM that shall not exist; it is made anew from the inventory whenever it is needed."""

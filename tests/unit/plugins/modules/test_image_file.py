@@ -73,8 +73,14 @@ def test_an_interrupted_one_is_made_anew(run_module: Run, tmp_path: Path, source
     ("options", "sentence"),
     [
         ({}, "PATH: there is no such image; give a source, or a size for an empty one."),
-        ({"source": "image.raw"}, "PATH: source 'image.raw' is neither an absolute path on the node nor an http(s) URL."),
-        ({"source": "SOURCE", "checksum": f"sha256:{'0' * 64}"}, f"SOURCE has the checksum {SHA}, not sha256:{'0' * 64}."),
+        (
+            {"source": "image.raw"},
+            "PATH: source 'image.raw' is neither an absolute path on the node nor an http(s) URL.",
+        ),
+        (
+            {"source": "SOURCE", "checksum": f"sha256:{'0' * 64}"},
+            f"SOURCE has the checksum {SHA}, not sha256:{'0' * 64}.",
+        ),
         ({"source": "/nowhere"}, "/nowhere is not a file on this node: copy the image here first."),
         (
             {"source": "SOURCE", "size": "512KiB"},
