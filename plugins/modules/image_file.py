@@ -14,8 +14,8 @@ author: The cairn.hci authors (@cairn-hci)
 description:
   - Makes qcow2 files, empty ones or from an image, for virtual machines that must not depend on the cluster's storage.
     M(cairn.hci.rbd_image) is for all others.
-  - An image gets its name only when it is whole and verified. It is never made anew, never shrunk, and not touched while a
-    guest that runs has it open.
+  - An image gets its name only when it is whole and verified. It is never made anew, never shrunk, and not touched
+    while a guest that runs has it open.
 extends_documentation_fragment: cairn.hci._attributes
 options:
   path: &path

@@ -68,7 +68,7 @@ devices:
       returned: always
       type: str
     kept_disks:
-      description: The disks that were behind it when it was given away, each with C(aliases), C(size) in bytes and C(type).
+      description: The disks behind it when it was given away, each with C(aliases), C(size) in bytes and C(type).
       returned: always
       type: list
       elements: dict

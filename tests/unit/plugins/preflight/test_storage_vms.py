@@ -275,8 +275,8 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "a small node": (
         put("facts", "node1", "memory", 7 * GIB),
-        "store1: node1, by vm_node, has only 5 GiB of memory and 32 vcpus left for its 5.81 GiB and 2; make VMs smaller, "
-        "or stop it and set vm_node.",
+        "store1: node1, by vm_node, has only 5 GiB of memory and 32 vcpus left for its 5.81 GiB and 2; make VMs "
+        "smaller, or stop it and set vm_node.",
     ),
     "no iommu": (
         of_node1(iommu_group=None),
@@ -299,8 +299,8 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "no lasting name": (
         nameless,
-        "node1: ceph_osd_placement: /dev/nvme0n1 has no name below /dev/disk/by-id/, by which the storage VM could know "
-        "it; take it out of ceph_osd_devices, or use placement host.",
+        "node1: ceph_osd_placement: /dev/nvme0n1 has no name below /dev/disk/by-id/, by which the storage VM could "
+        "know it; take it out of ceph_osd_devices, or use placement host.",
     ),
     "no such disk": (
         both(put("facts", "node1", "osd_devices", []), put("facts", "node1", "disks", [])),
