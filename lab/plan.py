@@ -104,7 +104,7 @@ def _nics(host: str, variables: dict[str, Any]) -> tuple[Nic, ...]:
     if not segments:
         segments[DEFAULT_NIC] = MANAGEMENT
     storage = (variables.get("network_storage") or {}).get("interface")
-    if storage:
+    if storage and storage not in (variables.get("network_bridges") or {}):
         segments.setdefault(storage, STORAGE)
     for name in segments:
         if len(name) > 15:

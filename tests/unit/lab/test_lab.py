@@ -41,6 +41,13 @@ def test_a_bridge_without_addresses_is_not_the_management_network() -> None:
     assert {nic.name: nic.segment for nic in lab.nodes[0].nics} == {"eno1": "mgmt", "eno3": "aux.0", "eno2": "storage"}
 
 
+def test_the_storage_network_may_be_a_bridge() -> None:
+    bridges = {"lan": {"ports": ["eno1"]}, "san": {"ports": ["eno2"], "addresses": []}}
+    own = {"network_bridges": bridges, "network_storage": {"interface": "san", "cidr": "10.10.0.0/24"}}
+    lab = plan.build(inventory(a={"ansible_host": "192.0.2.11", **own}), "x")
+    assert [nic.name for nic in lab.nodes[0].nics] == ["eno1", "eno2"]
+
+
 def test_storage_may_share_the_management_nic() -> None:
     storage = {"interface": "eno1", "cidr": "10.10.0.0/24"}
     lab = plan.build(inventory(a={"ansible_host": "192.0.2.11", "network_storage": storage}), "x")
