@@ -27,7 +27,7 @@ STICKINESS = 10_000
 # What any node counts that is there, see `there()`: more than a preference.
 THERE = 10_000
 # Seconds that the agent has beyond vm_shutdown_timeout, to end a guest that did not shut down.
-STOP_MARGIN = 30
+STOP_MARGIN = 120
 SHUTDOWN_TIMEOUT = 120
 DOMAIN = "cairn-domain"
 # Seconds that one attempt of all devices of a level may take, apart from waiting for a watchdog.
