@@ -10,6 +10,7 @@ from ansible_collections.cairn.hci.plugins.module_utils import _bridge, _bridge_
 from ansible_collections.cairn.hci.plugins.module_utils._resource import ResourceError
 
 Object = dict[str, Any]
+NONE, GONE = _bridge.Task(), _bridge.Task(leaving=frozenset({"lan"}))
 MAC = "52:54:00:00:00:01"
 INTERFACES = "auto eno1\niface eno1 inet static\n  address 192.0.2.11/24\n  gateway 192.0.2.1\n"
 
@@ -34,7 +35,7 @@ def static(address: str) -> Object:
 
 
 def wanted(name: str = "lan", **options: Any) -> Object:
-    keys = ("ports", "vlan_aware", "mtu", "addresses", "gateway", "dns", "routes", "vxlan")
+    keys = ("ports", "bond", "vlan_aware", "mtu", "addresses", "gateway", "dns", "routes", "vxlan")
     return {"name": name, "type": "bridge", "state": "present"} | dict.fromkeys(keys) | options
 
 
@@ -65,12 +66,12 @@ def converged(node: _bridge.Node, options: Object) -> _bridge.Node:
 
 
 def plan(node: _bridge.Node, item: Object) -> dict[str, tuple[Any, Any]]:
-    full = item if item["state"] == "absent" else _bridge.complete(node, item, set())
+    full = item if item["state"] == "absent" else _bridge.complete(node, item, NONE)
     changes = _bridge.plan(node, _bridge.to_dict(node, item["name"]), full)
     return {change.field: (change.before, change.after) for change in changes}
 
 
-LAN = _bridge.complete(FRESH, wanted(ports=["eno1"]), set())
+LAN = _bridge.complete(FRESH, wanted(ports=["eno1"]), NONE)
 READY = converged(FRESH, LAN)
 
 
@@ -153,12 +154,12 @@ def test_addresses_given_and_kept(given: list[str] | None, kept: list[str], expe
 def test_a_lease_is_taken_over_as_dhcp_with_its_gateway() -> None:
     lease = static("192.0.2.11/24") | {"dynamic": True}
     node = replace(FRESH, links=FRESH.links | {"eno1": link("eno1", addr_info=[lease])}, ifupdown={})
-    full = _bridge.complete(node, wanted(ports=["eno1"]), set())
+    full = _bridge.complete(node, wanted(ports=["eno1"]), NONE)
     assert (full["addresses"], full["gateway"]) == (["dhcp"], [])
 
 
 def test_a_renamed_bridge_has_what_the_old_one_had() -> None:
-    full = _bridge.complete(READY, wanted("net0", ports=["eno1"]), {"lan"})
+    full = _bridge.complete(READY, wanted("net0", ports=["eno1"]), GONE)
     assert full["addresses"] == LAN["addresses"]
     assert full["gateway"] == ["192.0.2.1"]
 
@@ -185,18 +186,18 @@ def test_bad_options_are_one_sentence_each(case: str) -> None:
     options, message = BAD[case]
     item = wanted(**options)
     with pytest.raises(ResourceError) as caught:
-        _bridge_checks.check(replace(READY, vlan_filtering=False), item, set())
+        _bridge_checks.check(replace(READY, vlan_filtering=False), item, NONE, set())
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"node1: {item['type']} {item['name']}: ")
 
 
 def test_networkmanager_is_refused() -> None:
     with pytest.raises(ResourceError, match="NetworkManager runs on the node"):
-        _bridge_checks.check(replace(FRESH, network_manager=True), wanted(ports=["eno1"]), set())
+        _bridge_checks.check(replace(FRESH, network_manager=True), wanted(ports=["eno1"]), NONE, set())
 
 
 def test_a_gateway_out_of_reach_is_a_typing_error() -> None:
-    full = _bridge.complete(FRESH, wanted(ports=["eno1"], addresses=["192.0.2.11/24"], gateway=["192.0.3.1"]), set())
+    full = _bridge.complete(FRESH, wanted(ports=["eno1"], addresses=["192.0.2.11/24"], gateway=["192.0.3.1"]), NONE)
     with pytest.raises(ResourceError, match=r"gateway 192\.0\.3\.1 is outside"):
         _bridge_checks.check_complete(FRESH, full)
 
@@ -204,7 +205,7 @@ def test_a_gateway_out_of_reach_is_a_typing_error() -> None:
 def test_a_bridge_with_a_guest_is_not_removed() -> None:
     node = replace(READY, links=READY.links | {"vnet0": link("vnet0", kind="tun", master="lan")})
     with pytest.raises(ResourceError, match="not removed, vnet0 is attached"):
-        _bridge_checks.check(node, wanted(state="absent"), set())
+        _bridge_checks.check(node, wanted(state="absent"), NONE, set())
 
 
 def test_a_port_has_one_bridge() -> None:
@@ -213,23 +214,23 @@ def test_a_port_has_one_bridge() -> None:
 
 
 def test_taking_over_silences_ifupdown_and_empties_the_port() -> None:
-    change = _network_change.make(FRESH, [LAN], set())
+    change = _network_change.make(FRESH, [LAN], NONE)
     assert "#cairn.hci# iface eno1 inet static" in (change.files["/etc/network/interfaces"] or "")
     assert "ip address flush dev eno1 scope global" in change.before
     assert change.created == {"lan"}
 
 
 def test_a_removed_bridge_gives_its_addresses_back() -> None:
-    change = _network_change.make(READY, [wanted(state="absent")], {"lan"})
+    change = _network_change.make(READY, [wanted(state="absent")], GONE)
     assert change.files[_networkd.path("lan", "network")] is None
     assert "Address=192.0.2.11/24" in (change.files[_networkd.path("eno1", "network")] or "")
     assert change.deleted == {"lan"}
-    both = _network_change.make(READY, [wanted(state="absent")], {"lan", "eno1"})
+    both = _network_change.make(READY, [wanted(state="absent")], _bridge.Task(leaving=frozenset({"lan", "eno1"})))
     assert both.files[_networkd.path("eno1", "network")] is None
 
 
 def test_the_rollback_restores_addresses_before_the_routes_that_need_them() -> None:
-    change = _network_change.make(FRESH, [LAN], set())
+    change = _network_change.make(FRESH, [LAN], NONE)
     lines = _network_change.live_batch(FRESH, change)
     assert lines[0] == "link set dev eno1 nomaster"
     address, default = "address replace 192.0.2.11/24 dev eno1", "route replace default via 192.0.2.1 dev eno1"
@@ -237,7 +238,7 @@ def test_the_rollback_restores_addresses_before_the_routes_that_need_them() -> N
 
 
 def test_the_rollback_of_a_boot_touches_files_only() -> None:
-    change = _network_change.make(FRESH, [LAN], set())
+    change = _network_change.make(FRESH, [LAN], NONE)
     saved = _network_change.Saved(
         "/state", {"/etc/network/interfaces": "/state/pending/file.0", "/new": None}, {}, False
     )
