@@ -53,8 +53,8 @@ def converged(node: _bridge.Node, options: Object) -> _bridge.Node:
     """The node after `options` (complete) were applied."""
     name = options["name"]
     links = dict(node.links)
-    if options["type"] == "bridge":
-        links[name] = link(name, kind="bridge")
+    if options["type"] != "interface":
+        links[name] = link(name, kind=options["type"])
     for port in options["ports"]:
         links[port] = links[port] | {"master": name, "addr_info": []}
     mtu = options["mtu"] or 1500
@@ -189,6 +189,110 @@ def test_bad_options_are_one_sentence_each(case: str) -> None:
         _bridge_checks.check(replace(READY, vlan_filtering=False), item, NONE, set())
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"node1: {item['type']} {item['name']}: ")
+
+
+JOINED = wanted("bond0", type="bond", ports=["eno1", "eno2"])
+TASK = [JOINED, wanted(ports=["bond0"])]
+
+
+def bonded() -> tuple[_bridge.Node, list[Object]]:
+    """A node whose bridge is on a bond, and the complete options of both."""
+    task = _bridge.Task.of(TASK)
+    bond, lan = (_bridge.complete(FRESH, item, task) for item in TASK)
+    node = converged(converged(FRESH, bond), lan)
+    data = {"mode": "active-backup", "miimon": 100, "xmit_hash_policy": "layer2", "ad_lacp_rate": "slow"}
+    itself = link("bond0", kind="bond", master="lan") | {"linkinfo": {"info_kind": "bond", "info_data": data}}
+    return replace(node, links=node.links | {"bond0": itself}, files=_networkd.files(bond) | _networkd.files(lan)), [
+        bond,
+        lan,
+    ]
+
+
+def test_a_bridge_on_a_new_bond_has_what_the_interface_below_had() -> None:
+    node, (bond, lan) = bonded()
+    assert (bond["addresses"], bond["gateway"], bond["master"]) == ([], [], "lan")
+    assert lan["addresses"] == LAN["addresses"]
+    assert (lan["gateway"], lan["mac"], bond["mac"]) == (["192.0.2.1"], MAC, MAC)
+    assert "Bridge=lan" in node.files[_networkd.path("bond0", "network")]
+    assert "Bond=bond0" in node.files[_networkd.path("eno2", "network")]
+
+
+@pytest.mark.parametrize(
+    ("options", "changes"),
+    [
+        ({}, set()),
+        ({"ports": ["eno2"]}, {"ports"}),
+        ({"bond": {"mode": "802.3ad", "miimon": 100}}, {"bond"}),
+        ({"bond": {"mode": "active-backup", "miimon": 50}}, {"bond"}),
+        ({"mtu": 9000}, {"mtu"}),
+        ({"state": "absent"}, {"state"}),
+    ],
+)
+def test_plans_of_a_bond_that_is_there(options: Object, changes: set[str]) -> None:
+    node, _items = bonded()
+    assert plan(node, wanted("bond0", type="bond", **options)).keys() == changes
+    assert plan(node, wanted(ports=["bond0"])) == {}
+
+
+def test_an_interface_goes_from_a_bridge_into_its_bond() -> None:
+    task = _bridge.Task.of(TASK)
+    items = [_bridge.complete(READY, item, task) for item in TASK]
+    assert items[1]["addresses"] == LAN["addresses"]
+    change = _network_change.make(READY, items, task)
+    assert change.created == {"bond0"}
+    assert "Bond=bond0" in (change.files[_networkd.path("eno1", "network")] or "")
+    assert "link set dev eno1 master lan" in _network_change.live_batch(READY, change)
+    for item in TASK:
+        _bridge_checks.check(READY, item, task, _bridge_checks.released(READY, TASK))
+
+
+def test_another_mode_makes_a_bond_anew_and_the_rollback_the_old_one() -> None:
+    node, _items = bonded()
+    item = wanted("bond0", type="bond", bond={"mode": "balance-xor", "miimon": 100})
+    change = _network_change.make(node, [_bridge.complete(node, item, NONE)], NONE)
+    assert "ip link delete dev bond0" in change.before
+    script = _network_change.apply_script(change, [], 1)
+    assert "networkctl reconfigure eno1" in script
+    assert "networkctl reconfigure bond0" not in script
+    lines = _network_change.live_batch(node, change)
+    made = lines.index(
+        f"link add name bond0 address {MAC} type bond mode active-backup miimon 100 xmit_hash_policy layer2"
+    )
+    assert lines.index("link delete dev bond0") < made < lines.index("link set dev eno1 down")
+
+
+def test_a_bond_that_leaves_its_bridge_takes_the_address_of_storage() -> None:
+    node, _items = bonded()
+    items = [wanted("bond0", type="bond", addresses=["10.10.0.1/24"]), wanted(ports=[])]
+    task = _bridge.Task.of(items)
+    change = _network_change.make(node, [_bridge.complete(node, item, task) for item in items], task)
+    assert "Address=10.10.0.1/24" in (change.files[_networkd.path("bond0", "network")] or "")
+
+
+BAD_BONDS: dict[str, tuple[Object, str]] = {
+    "missing port": ({"ports": ["eno7"]}, "port eno7 does not exist; the node has bond0, eno1, eno2"),
+    "no port": ({"ports": []}, "a bond has at least one port"),
+    "bridge as port": ({"name": "b1", "ports": ["lan"]}, "port lan is no interface of the hardware"),
+    "bond as port": ({"name": "b1", "ports": ["bond0"]}, "port bond0 is no interface of the hardware"),
+    "port elsewhere": ({"name": "b1", "ports": ["eno1"]}, "port eno1 belongs to bond0 already"),
+    "name of a bridge": ({"name": "lan"}, "lan is a bridge already; give the bond another name"),
+    "address": ({"addresses": ["10.0.0.1/8"]}, "it is a port of lan; put its addresses there"),
+    "primary": ({"ports": ["eno1"], "bond": {"primary": "eno2"}}, "primary eno2 is none of its ports eno1"),
+    "lacp_rate": ({"bond": {"lacp_rate": "fast"}}, "lacp_rate means nothing in mode active-backup"),
+    "vlan_aware": ({"vlan_aware": True}, "vlan_aware and vxlan are for bridges"),
+    "removal": ({"state": "absent"}, "not removed, it is a port of lan; give that other ports first"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_BONDS)
+def test_bad_bonds_are_one_sentence_each(case: str) -> None:
+    options, message = BAD_BONDS[case]
+    node, _items = bonded()
+    item = wanted(**{"name": "bond0", "type": "bond"} | options)
+    with pytest.raises(ResourceError) as caught:
+        _bridge_checks.check(node, item, _bridge.Task.of([item]), set())
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"node1: bond {item['name']}: ")
 
 
 def test_networkmanager_is_refused() -> None:
