@@ -66,6 +66,8 @@ def handed_back(node: Node, name: str, task: Task) -> dict[str, str]:
     if not options or not options["ports"] or not options["addresses"]:
         return {}
     port = options["ports"][0]
+    if port in task.leaving and is_a(node, port) == "bond":
+        port = next(iter((to_dict(node, port) or {"ports": []})["ports"]), port)
     if port not in node.links or port in task.leaving:
         return {}
     plain = {"name": port, "type": "interface", "ports": [], "vlan_aware": False, "mac": None, "vxlan": None}

@@ -261,6 +261,14 @@ def test_another_mode_makes_a_bond_anew_and_the_rollback_the_old_one() -> None:
     assert lines.index("link delete dev bond0") < made < lines.index("link set dev eno1 down")
 
 
+def test_a_bridge_and_its_bond_that_go_together_give_the_addresses_to_the_interface() -> None:
+    node, _items = bonded()
+    items = [wanted(state="absent"), wanted("bond0", type="bond", state="absent")]
+    change = _network_change.make(node, items, _bridge.Task.of(items))
+    assert "Address=192.0.2.11/24" in (change.files[_networkd.path("eno1", "network")] or "")
+    assert change.deleted == {"lan", "bond0"}
+
+
 def test_a_bond_that_leaves_its_bridge_takes_the_address_of_storage() -> None:
     node, _items = bonded()
     items = [wanted("bond0", type="bond", addresses=["10.10.0.1/24"]), wanted(ports=[])]
