@@ -16,6 +16,7 @@ from ansible_collections.cairn.hci.plugins.module_utils import (
     _ceph_devices,
     _guests,
     _ha_plan,
+    _kernel_options,
     _networks,
 )
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, first_pool, monitors
@@ -136,6 +137,7 @@ def node_plans(inventory: Inventory, devices: dict[str, list[Object]]) -> dict[s
             **networks[name],
             "domain_type": facts["domain_type"] if kind == "auto" else kind,
             "osds": devices[name],
+            "kernel": _kernel_options.plan(node),
             "pci_devices": inventory.kept_devices.get(name, []),
             "ceph": facts["ceph"],
         }

@@ -37,6 +37,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "queues": (1, 256),
     "iops": (1, 2**31),
     "boot_order": (1, 1000),
+    "miimon": (10, 10000),
     "vni": (1, 2**24 - 1),
     "libvirt_cpu_overcommit": (0.1, 1000),
     "network_rollback_timeout": (20, 3600),

@@ -81,6 +81,7 @@ node:
   description:
     - What the server is and has. Sizes are in bytes.
     - C(domain_type) says how it can run guests, V(kvm) or V(qemu). C(vlan_filtering) is null where that can't be known.
+    - C(boot) has the processor's vendor, the options of the kernel now and at the next boot, and whether there is GRUB.
     - C(pci_devices) are as M(cairn.hci.pci_device_info) returns them.
     - C(osd_error) says why O(osd_devices) can't be right. C(images) is null unless asked for.
     - C(unreachable_sources) is empty unless packages are missing.
@@ -110,6 +111,7 @@ node:
     container: false
     user: 0
     cpus: 16
+    boot: {vendor: GenuineIntel, options: [ro, quiet], next_options: [ro, quiet, intel_iommu=on], grub: true}
     memory: 67420618752
     domain_type: kvm
     name_servers: [192.0.2.1]
@@ -238,6 +240,7 @@ def facts(params: Object) -> Object:
     return {
         **system,
         **_node.processor(),
+        "boot": _node.boot(),
         "memory": _node.memory(),
         "name_servers": _node.name_servers(),
         **network,

@@ -66,6 +66,7 @@ def facts(place: int) -> dict[str, Any]:
         "cpus": 8,
         "memory": 32 * GIB,
         "domain_type": "kvm",
+        "boot": {"vendor": "AuthenticAMD", "options": ["ro", "quiet"], "next_options": ["ro", "quiet"], "grub": True},
         "name_servers": ["192.0.2.53"],
         "interfaces": [
             link

@@ -212,7 +212,8 @@ CASES = {
     ),
     "MTU of a nic": (
         put(*WEB, "vm_nics", [{"network": "lan", "mtu": 9000}]),
-        "web1: vm_nics[0].mtu 9000 is more than the 1500 that lan carries; lower it, or raise the mtu of the bridge.",
+        "web1: vm_nics[0].mtu 9000 is more than lan carries: the most is 1500, by eno1 of node1; lower it, or raise "
+        "the mtu of the network.",
     ),
     "no virtualization": (
         both(put("nodes", "libvirt_domain_type", "kvm"), put("facts", "node2", "domain_type", "qemu")),
