@@ -137,10 +137,10 @@ def test_plan_of_a_manager(current: dict[str, Any] | None, wanted: dict[str, Any
 
 LABEL = {"osd_uuid": "u3", "main": True, "ready": True, "ceph_fsid": "f", "id": 3}
 DISK: dict[str, Any] = {"path": "/dev/sdb", "kernel": "sdb", "aliases": [], "partitions": [], "holders": []}
-DISK |= {"mounts": [], "signatures": [], "busy": False, "label": None, "lvm": False, "size": 1 << 40, "type": "hdd"}
+DISK |= {"mounts": [], "signatures": [], "busy": False, "label": None, "lvm": None, "size": 1 << 40, "type": "hdd"}
 OSD = {"device": "/dev/sdb", "class": None, "wipe": None, "filter": None, "state": "present"}
-UP = {"device": "/dev/sdb", "id": 3, "uuid": "u3", "lvm": True, "enabled": True, "up": True, "class": "hdd"}
-KNOWN = {"u3": {"id": 3, "up": True, "booted": True, "class": "hdd"}}
+UP = {"device": "/dev/sdb", "ids": [3], "uuids": ["u3"], "lvm": True, "enabled": True, "up": True, "class": "hdd"}
+KNOWN = {"u3": {"id": 3, "up": True, "booted": True, "again": False, "class": "hdd"}}
 OSD_PLANS = [
     pytest.param(DISK, None, OSD | {"class": "ssd"}, {"device": "/dev/sdb", "class": "ssd"}, id="create"),
     pytest.param(DISK | {"label": LABEL}, UP, OSD | {"class": "hdd"}, {}, id="no change"),
@@ -185,10 +185,15 @@ def test_all_refusals_come_at_once_and_before_any_change(monkeypatch: pytest.Mon
 
 
 def test_an_osd_that_never_ran_is_told_from_one_that_is_down() -> None:
-    dump = {"osds": [{"osd": 0, "uuid": "a", "up": 0, "up_from": 0}, {"osd": 1, "uuid": "b", "up": 0, "up_from": 7}]}
+    dump: dict[str, Any] = {"osds": [{"osd": n, "uuid": uuid, "up": 0, "up_from": 7} for n, uuid in enumerate("abcd")]}
+    dump["osds"][0] |= {"up_from": 0, "state": ["exists", "new"]}
+    dump["osds"][2] |= {"state": ["exists", "new"]}
+    dump["osds"][3] |= {"state": ["destroyed", "exists"]}
     found = osdmap(dump, [{"id": -1, "name": "default"}, {"id": 1, "device_class": "ssd"}])
-    assert found["a"] == {"id": 0, "up": False, "booted": False, "class": None}
-    assert found["b"] == {"id": 1, "up": False, "booted": True, "class": "ssd"}
+    assert found["a"] == {"id": 0, "up": False, "booted": False, "again": False, "class": None}
+    assert found["b"] == {"id": 1, "up": False, "booted": True, "again": True, "class": "ssd"}
+    assert found["c"] == {"id": 2, "up": False, "booted": False, "again": True, "class": None}
+    assert "d" not in found
 
 
 def test_a_new_key_has_the_form_of_cephx() -> None:
