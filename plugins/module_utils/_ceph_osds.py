@@ -42,6 +42,13 @@ def osdmap(dump: Object, tree: list[Object]) -> dict[str, Object]:
     }
 
 
+def own_fsid(path: str) -> str | None:
+    """The cluster of this node's configuration."""
+    conf = Path(path)
+    fsid: str | None = node.parse_conf(conf.read_text(encoding="utf-8") if conf.exists() else "")["fsid"]
+    return fsid
+
+
 def layout(wanted: Object) -> Object:
     """How the OSDs of a device shall be; see :func:`_ceph_devices.verdict`."""
     db = wanted.get("db_devices")
@@ -88,19 +95,13 @@ class CephOsd(CephResource):
     def expand(self, items: list[Object]) -> list[Object]:
         """Return one item for each device that the patterns and the filter mean."""
         self.lock.take()
-        self.fsid = self.fsid or self.own_fsid()
+        self.fsid = self.fsid or own_fsid(self.params["conf"])
         chosen = []
         for item in items:
             fast = self.inspect(item.get("db_devices") or [], "ceph_osd_db_devices")
             own = item | {"db_devices": None if item.get("db_devices") is None else list(fast.values())}
             chosen += [own | {"device": path} for path in self.choose(item, set(fast))]
         return chosen
-
-    def own_fsid(self) -> str | None:
-        """The cluster of this node's configuration."""
-        conf = Path(self.params["conf"])
-        fsid: str | None = node.parse_conf(conf.read_text(encoding="utf-8") if conf.exists() else "")["fsid"]
-        return fsid
 
     def inspect(self, patterns: list[str], variable: str) -> dict[str, str]:
         """Find and inspect devices: kernel name -> path."""
