@@ -79,7 +79,7 @@ def obstacle(
             need, size = used // pool["size"] if tight else used, sum(osds[osd]["size"] for osd in ids)
             if need > full * size:
                 return (
-                    f"The data of {names(gone)} does not fit on the other disks: {human(need)} would be on {names(ids)}, "
-                    f"which may hold {human(int(full * size))}; add a disk, or delete data."
+                    f"The data of {names(gone)} does not fit on the others: {names(ids)} would have {human(need)}, "
+                    f"and may hold {human(int(full * size))}; add a disk, or delete data."
                 )
     return None

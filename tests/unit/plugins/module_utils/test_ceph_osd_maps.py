@@ -44,11 +44,11 @@ ROOM = [
     pytest.param({0}, osds(1, 1, 1), pool(2), THREE, None, id="a host more than copies"),
     pytest.param({0}, osds(*[4] * 6), pool(3), PAIRS, None, id="the other disk of the host takes it"),
     pytest.param(
-        {0}, osds(*[5] * 6), pool(3), PAIRS, "osd.0 does not fit.*10 GiB would be on osd.1, which may", id="too full"
+        {0}, osds(*[5] * 6), pool(3), PAIRS, "osd.0 does not fit.*osd.1 would have 10 GiB, and may", id="too full"
     ),
     pytest.param({0, 1}, osds(*[1] * 6), pool(3), PAIRS, "without osd.0, osd.1 there are 2 hosts", id="both disks"),
     pytest.param({0}, osds(*[5] * 6), pool(2), PAIRS, None, id="all the others share it"),
-    pytest.param({0}, osds(*[8] * 6), pool(2), PAIRS, "does not fit on the other disks", id="all too full"),
+    pytest.param({0}, osds(*[8] * 6), pool(2), PAIRS, "does not fit on the others", id="all too full"),
     pytest.param({0}, osds(1, 1, 1), pool(2), FLAT, None, id="copies on one host"),
     pytest.param({0}, osds(1, 1, 1), pool(3), FLAT, "different osds, .* 2 OSDs", id="copies on one host, too few"),
     pytest.param(
