@@ -69,7 +69,7 @@ def to_dict(device: Object, kept: list[Object], osds: dict[str, Object], boot: b
         "class": ",".join(classes) or None,
         "up": all(osd["up"] for osd in found),
         "enabled": boot,
-        "lvm": all(osd["volume"] for osd in kept),
+        "lvm": all(osd["volume"] is not None for osd in kept),
         "encrypted": any(osd["encrypted"] for osd in kept),
         "db": any(osd["db"] for osd in kept),
     }

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_daemon, _ceph_mon
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_mgr import CAPS, CephMgr
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_mon import CephMon
-from ansible_collections.cairn.hci.plugins.module_utils._ceph_osds import CephOsd, osdmap
+from ansible_collections.cairn.hci.plugins.module_utils._ceph_osds import CephOsd, osdmap, to_dict
 from ansible_collections.cairn.hci.plugins.module_utils._resource import ResourceError, converge
 
 MEMBERS = [{"name": f"node{n}", "address": f"10.10.0.{n}"} for n in (1, 2, 3)]
@@ -166,6 +166,49 @@ def test_plan_of_an_osd(
 ) -> None:
     changes = osd_resource(disk, KNOWN).plan(current, wanted)
     assert {change.field: change.after for change in changes} == after
+
+
+TWO = [
+    {"osd_uuid": "u3", "id": 3, "encrypted": True, "db": False, "volume": {}, "ready": None},
+    {"osd_uuid": "u4", "id": 4, "encrypted": True, "db": True, "volume": {}, "ready": True},
+]
+
+
+def test_what_is_told_of_a_device_with_two_osds() -> None:
+    known = KNOWN | {"u4": KNOWN["u3"] | {"id": 4, "up": False, "class": "ssd"}}
+    assert to_dict(DISK, TWO, known, True) == {
+        "device": "/dev/sdb",
+        "ids": [3, 4],
+        "uuids": ["u3", "u4"],
+        "class": "hdd,ssd",
+        "up": False,
+        "enabled": True,
+        "lvm": True,
+        "encrypted": True,
+        "db": True,
+    }
+    assert to_dict(DISK, [], known, True) is None
+
+
+IDS = [
+    pytest.param([3], [DISK], None, id="one disk for one id"),
+    pytest.param([3], [DISK | {"label": LABEL}], None, id="replaced already"),
+    pytest.param([3], [DISK, DISK], r"osd\.3 can be made anew only .* 2 disks are empty", id="two disks"),
+    pytest.param([3, 4], [DISK], r"osd\.3,4 can be made anew only .* 1 disks are empty", id="two ids"),
+    pytest.param([], [DISK, DISK], None, id="no id asked"),
+]
+
+
+@pytest.mark.parametrize(("ids", "disks", "message"), IDS)
+def test_an_id_needs_a_disk(ids: list[int], disks: list[dict[str, Any]], message: str | None) -> None:
+    resource = osd_resource(DISK, KNOWN)
+    resource.ids, resource.found = ids, {f"/dev/sd{n}": disk | {"path": f"/dev/sd{n}"} for n, disk in enumerate(disks)}
+    items = [OSD | {"device": path} for path in resource.found]
+    if message is None:
+        resource.check(items)
+    else:
+        with pytest.raises(ResourceError, match=message):
+            resource.check(items)
 
 
 def test_what_is_lost_with_a_disk_is_in_the_diff() -> None:
