@@ -26,12 +26,14 @@ SIZES = {
     "size_min",
     "size_max",
     "ceph_osd_memory",
+    "ceph_osd_db_size",
     "libvirt_reserved_memory",
 }
 LIMITS: dict[str, tuple[float, float]] = {
     "vm_vcpus": (1, 4096),
     "vm_vcpus_max": (1, 4096),
     "vm_shutdown_timeout": (1, 86400),
+    "ceph_osds_per_device": (1, 32),
     "vlan": (1, 4094),
     "mtu": (576, 65535),
     "queues": (1, 256),

@@ -46,7 +46,7 @@ def device(name: str, **changes: Any) -> dict[str, Any]:
         "mounts": [],
         "busy": False,
         "label": None,
-        "lvm": False,
+        "lvm": None,
         "signatures": [],
     }
     return empty | changes
@@ -87,6 +87,7 @@ def facts(place: int) -> dict[str, Any]:
         "disks": [],
         "pci_devices": [],
         "osd_devices": [device(f"disk{place}")],
+        "osd_db_devices": [],
         "osd_error": None,
         "ceph": copy.deepcopy(REPORT),
         "images": None,
