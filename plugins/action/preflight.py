@@ -20,6 +20,7 @@ from ansible_collections.cairn.hci.plugins.module_utils import (
     _pci_checks,
     _plan,
     _plan_text,
+    _storage_vms,
 )
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, attempt
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
@@ -60,6 +61,7 @@ class ActionModule(ActionBase):
             _controller.machines(groups.get("nodes", []), hostvars, schema, problems),
             _controller.machines(groups.get("vms", []), hostvars, schema, problems),
             ssh_keys=_controller.ssh_keys(),
+            storage_vms=list(groups.get("storage_vms", [])),
         )
         for sentence in _controller.twice(_controller.files(inventory, hostvars)):
             problems.add("", sentence)
@@ -77,6 +79,7 @@ class ActionModule(ActionBase):
     def check(self, inventory: Inventory, problems: Problems, variables: dict[str, Any]) -> Object | None:
         """Check everything that what is known allows to check; return the plan when nothing is wrong."""
         bad = problems.hosts()
+        _storage_vms.complete(inventory, problems, bad)
         _inventory.check(inventory, problems, bad)
         _ha_checks.check(inventory, problems, bad)
         if not inventory.nodes:
@@ -90,6 +93,8 @@ class ActionModule(ActionBase):
         bad = problems.hosts()
         if bad & inventory.nodes.keys():
             return None
+        _storage_vms.check(inventory, problems, bad)
+        bad = problems.hosts()
         among = _guests.check(inventory, _guests.Networks(inventory), problems, bad)
         _pci_checks.check(inventory, problems)
         return self.plan(inventory, among, problems) if inventory.answered() else None
@@ -110,11 +115,11 @@ class ActionModule(ActionBase):
     def examine(self, inventory: Inventory, problems: Problems, variables: dict[str, Any]) -> None:
         """Look at those images that a disk is still to be made of: files here, URLs from a node."""
         there = _guests.known_images(inventory) or {}
-        pool = _inventory.first_pool(inventory)
+        pool, local = _inventory.first_pool(inventory), _storage_vms.wanted_images(inventory)
         urls = {}
-        for name in _guests.wanted_images(inventory):
+        for name in dict.fromkeys([*local, *_guests.wanted_images(inventory)]):
             image = inventory.images[name]
-            imported = image["sha256"] and f"{pool}/{base_name(name, image)}" in there
+            imported = name not in local and image["sha256"] and f"{pool}/{base_name(name, image)}" in there
             if imported or problems.mentions(f"vm_images.{name}"):
                 continue
             if image["path"]:

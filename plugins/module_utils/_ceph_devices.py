@@ -163,6 +163,9 @@ def verdict(
     is how the OSDs shall be: `encrypted`, `db`, `per_device`, each None for as they are. Raise ResourceError for a
     device that is in use, holds something that nobody gave away, or has OSDs of another layout.
     """
+    # A storage VM has it, and looks at it there.
+    if device.get("kept"):
+        return KEEP
     kept = finished(device, fsid, osds)
     if kept:
         return judge(device, kept, osds, layout or {})

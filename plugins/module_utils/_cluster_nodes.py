@@ -98,7 +98,7 @@ class ClusterNodes(Resource):
                 return {
                     domain.name(): _drain.devices(ET.fromstring(domain.XMLDesc()))
                     for domain in active
-                    if domain.name() not in self.running
+                    if domain.name() not in self.running and domain.name() not in self.params["storage_vms"]
                 }
         finally:
             connection.close()

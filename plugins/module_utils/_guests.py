@@ -192,7 +192,7 @@ def wanted_images(inventory: Inventory) -> list[str]:
     """The images of vm_images that a disk is still to be made of."""
     names = [
         disk["image"]
-        for vm in inventory.present()
+        for vm in inventory.guests()
         for disk in disks(vm, inventory)
         if disk["image"] in inventory.images and not exists(vm, disk, inventory)
     ]
@@ -234,7 +234,7 @@ def check_pools(inventory: Inventory, problems: Problems) -> None:
                 f"ceph_pools.{name}: the pool is not empty ({some(sorted(held))}); remove its images first, or give "
                 "force: true to destroy them.",
             )
-    if not pools(inventory) and any(disks(vm, inventory) for vm in inventory.present()) and not problems:
+    if not pools(inventory) and any(disks(vm, inventory) for vm in inventory.guests()) and not problems:
         problems.add("", "ceph_pools has no pool for the disks of VMs; add one, such as vms: {}.")
 
 
@@ -278,7 +278,8 @@ def check(inventory: Inventory, networks: Networks, problems: Problems, bad: set
         if nodes:
             among[vm.name] = nodes
             used += [(vm.name, nic) for nic in attempt(problems, vm.name, nics, vm, networks) or []]
-        for sentence in (*check_disks(vm, inventory), *check_home(vm, places[vm.name]), *_check_login(vm, inventory)):
+        wrong = [] if vm.name in inventory.storage_vms else check_disks(vm, inventory)
+        for sentence in (*wrong, *check_home(vm, places[vm.name]), *_check_login(vm, inventory)):
             problems.add(vm.name, sentence)
     _check_addresses(inventory, used, problems)
     return among

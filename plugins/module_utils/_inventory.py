@@ -45,7 +45,10 @@ _MAC = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
 
 @dataclass
 class Machine:
-    """A node or a VM. `address` is ansible_host as an IP address, `reached` that as it is written."""
+    """A node or a VM. `address` is ansible_host as an IP address, `reached` that as it is written.
+
+    `given` are the variables that the inventory has a value for; the others in `vars` have their defaults.
+    """
 
     name: str
     place: int
@@ -53,6 +56,7 @@ class Machine:
     reached: str
     address: _addresses.Address | None
     user: str | None = None
+    given: frozenset[str] = frozenset()
     facts: Object | None = None
 
     def get(self, variable: str) -> Any:
@@ -65,6 +69,7 @@ class Inventory:
     """Everything that a plan is made from. `images` are those of the controller that were looked at, by name.
 
     `vm_devices` are the addresses of the PCI devices of each VM, `kept_devices` how each node's are meant.
+    `storage_vms` are the VMs that run the OSDs of their node, `osd_disks` what each has of the node's disks.
     `twice`: a host is written twice, so another one may be missing.
     """
 
@@ -75,6 +80,8 @@ class Inventory:
     twice: bool = False
     vm_devices: dict[str, list[str]] = field(default_factory=dict)
     kept_devices: dict[str, list[Object]] = field(default_factory=dict)
+    storage_vms: list[str] = field(default_factory=list)
+    osd_disks: dict[str, list[Object]] = field(default_factory=dict)
 
     def cluster(self, variable: str) -> Any:
         """The value of a variable that is the same for all nodes."""
@@ -96,6 +103,14 @@ class Inventory:
     def present(self) -> list[Machine]:
         """The VMs that shall exist."""
         return [vm for vm in self.vms.values() if vm.get("vm_state") == "present"]
+
+    def guests(self) -> list[Machine]:
+        """Those of them whose disks are in the cluster."""
+        return [vm for vm in self.present() if vm.name not in self.storage_vms]
+
+    def storage(self) -> list[Machine]:
+        """Those of them that run OSDs, and so have their own disk on their node."""
+        return [vm for vm in self.present() if vm.name in self.storage_vms]
 
     def having(self, network: str) -> list[Machine]:
         """The nodes that have a network: as a bridge or overlay of the inventory, or a bridge that is there already."""

@@ -10,10 +10,11 @@ Private to the collection.
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
-from ansible_collections.cairn.hci.plugins.module_utils import _pci_uses
+from ansible_collections.cairn.hci.plugins.module_utils import _block_device, _pci_uses
 from ansible_collections.cairn.hci.plugins.module_utils._node import read_text
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 
@@ -23,7 +24,7 @@ DEVICES = "sys/bus/pci/devices"
 BRIDGE = "06"
 # Where driverctl keeps which device gets which driver at every boot.
 KEPT = "etc/driverctl.d"
-# By which selector a device was meant: a disk can't be seen any more once its controller is given away.
+# By which selector a device was meant, and its disks: they can't be seen any more once their controller is given away.
 NOTES = "var/lib/cairn/pci"
 
 
@@ -101,5 +102,28 @@ def report(interfaces: list[Object], root: Path = ROOT) -> list[Object]:
     for one in found:
         one["uses"] = _pci_uses.uses(one, interfaces, os.environ, root)
         one["kept"] = (root / KEPT / one["address"]).exists()
-        one["kept_for"] = read_text(root / NOTES / one["address"]) or None if one["kept"] else None
+        noted = read_note(one["address"], root) if one["kept"] else {}
+        one |= {"kept_for": noted.get("device"), "kept_disks": noted.get("disks", [])}
+    return found
+
+
+def note(selector: str, kernels: list[str], root: Path = ROOT) -> str:
+    """What is written down of a device that is given away."""
+    return json.dumps({"device": selector, "disks": [described(kernel, root) for kernel in kernels]})
+
+
+def described(kernel: str, root: Path = ROOT) -> Object:
+    """A disk as it is known later: its names, size in bytes and kind."""
+    entry = root / _pci_uses.BLOCK / kernel
+    return {
+        "aliases": _block_device.aliases(kernel),
+        "size": int(read_text(entry / "size").strip() or 0) * 512,
+        "type": _block_device.kind(kernel, read_text(entry / "queue/rotational").strip() == "1"),
+    }
+
+
+def read_note(address: str, root: Path = ROOT) -> Object:
+    """What was written down of a device; nothing where another tool has bound it."""
+    text = read_text(root / NOTES / address)
+    found: Object = json.loads(text) if text.startswith("{") else {"device": text} if text else {}
     return found

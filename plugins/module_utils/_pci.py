@@ -17,6 +17,7 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import Object,
 IDENTITY = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}", re.IGNORECASE)
 CLASS = re.compile(r"class=([0-9a-f]{4})", re.IGNORECASE)
 VFIO = "vfio-pci"
+BY_ID = "/dev/disk/by-id/"
 
 
 def matching(selector: str, found: list[Object], kernel: str | None) -> list[Object]:
@@ -35,9 +36,15 @@ def matching(selector: str, found: list[Object], kernel: str | None) -> list[Obj
     )
 
 
+def lasting_names(device: Object) -> set[str]:
+    """The names of a kept device's disks that mean them for ever; the kernel's own may be another disk's by now."""
+    names = (name for disk in device["kept_disks"] for name in disk["aliases"])
+    return {name for name in names if name.startswith(BY_ID)}
+
+
 def pick(selector: str, found: list[Object], kernel: str | None) -> Object | None:
     """The one device that a selector means; None when there is none. Raise ResourceError for more than one."""
-    noted = [one for one in found if one["kept_for"] == selector]
+    noted = [one for one in found if one["kept_for"] == selector or selector in lasting_names(one)]
     chosen = noted or matching(selector, found, kernel)
     if len(chosen) > 1:
         addresses = ", ".join(one["address"] for one in chosen)

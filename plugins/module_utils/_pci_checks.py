@@ -38,7 +38,7 @@ def check(inventory: Inventory, problems: Problems) -> None:
         given = {address for node, address in taken if node == name}
         why = _pci.problem(device, found, given, _kernel_options.no_iommu(inventory.nodes[name]))
         if why and not (device["kept"] and device["driver"] == _pci.VFIO):
-            problems.add(owner, f"vm_pci_devices: {address} of {name}: {why}")
+            problems.add(owner, f"{_variable(owner, inventory)}: {address} of {name}: {why}")
 
 
 def _take(vm: Machine, inventory: Inventory, taken: dict[tuple[str, str], str]) -> None:
@@ -46,15 +46,21 @@ def _take(vm: Machine, inventory: Inventory, taken: dict[tuple[str, str], str]) 
     node = inventory.nodes.get(vm.get("vm_node") or "")
     if node is None or protected(vm, inventory):
         raise ResourceError("vm_pci_devices are devices of one node: say with vm_node on which it runs.")
+    variable = _variable(vm.name, inventory)
     for selector in vm.get("vm_pci_devices") if node.facts else ():
         try:
             address = pick(selector, node.facts or {})["address"]
         except ResourceError as error:
-            raise ResourceError(f"vm_pci_devices: {node.name}: {error}") from error
+            raise ResourceError(f"{variable}: {node.name}: {error}") from error
         owner = taken.setdefault((node.name, address), vm.name)
         if owner != vm.name:
-            raise ResourceError(f"vm_pci_devices: {owner} has {address} of {node.name}, too; remove it from one.")
+            raise ResourceError(f"{variable}: {owner} has {address} of {node.name}, too; remove it from one.")
         if address in inventory.vm_devices.setdefault(vm.name, []):
-            raise ResourceError(f"vm_pci_devices: {selector} is {address}, which is in the list already; remove it.")
+            raise ResourceError(f"{variable}: {selector} is {address}, which is in the list already; remove it.")
         inventory.vm_devices[vm.name].append(address)
         inventory.kept_devices.setdefault(node.name, []).append({"device": selector})
+
+
+def _variable(vm: str, inventory: Inventory) -> str:
+    """The variable that gives a VM its devices; a storage VM has the disks of its node."""
+    return "ceph_osd_placement: vm" if vm in inventory.storage_vms else "vm_pci_devices"

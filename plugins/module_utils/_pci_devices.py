@@ -82,5 +82,5 @@ class PciDevices(Resource):
             note.unlink(missing_ok=True)
             return
         note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(wanted["device"], encoding="utf-8")
+        note.write_text(_node_pci.note(wanted["device"], (current or {})["disks"]), encoding="utf-8")
         run("driverctl", "set-override", address, wanted["driver"], seconds=SECONDS)

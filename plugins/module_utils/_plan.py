@@ -19,6 +19,7 @@ from ansible_collections.cairn.hci.plugins.module_utils import (
     _ha_plan,
     _kernel_options,
     _networks,
+    _storage_vms,
 )
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, first_pool, monitors
 from ansible_collections.cairn.hci.plugins.module_utils._node_checks import capacity
@@ -50,7 +51,7 @@ def osds(inventory: Inventory, fsid: str, problems: Problems) -> dict[str, list[
 def _osds(node: Machine, fsid: str, problems: Problems) -> list[Object]:
     """The devices of a node that are or become OSDs, each with what becomes of it."""
     facts, wipe = node.facts or {}, node.get("ceph_osd_wipe") or []
-    found = facts["osd_devices"]
+    found = _storage_vms.osd_devices(node)
     if facts["osd_error"]:
         problems.add(node.name, facts["osd_error"])
     elif not found and node.get("ceph_osd_devices"):
@@ -60,18 +61,28 @@ def _osds(node: Machine, fsid: str, problems: Problems) -> list[Object]:
     chosen = []
     layout = _layout(node)
     try:
-        for device in _ceph_devices.select(found, node.get("ceph_osd_filter"), fsid, wipe):
+        away = _storage_vms.given_away(node)
+        for device in (
+            _storage_vms.selected(node)
+            if away
+            else _ceph_devices.select(found, node.get("ceph_osd_filter"), fsid, wipe)
+        ):
             try:
                 verdict = _ceph_devices.verdict(device, fsid, None, wipe, layout)
-                kept = len(_ceph_devices.finished(device, fsid, None))
-                count = {"osds": max(kept, layout["per_device"]), "new": max(0, layout["per_device"] - kept)}
-                chosen.append({"path": device["path"], "size": device["size"], "plan": verdict} | count)
+                entry = {"path": device["path"], "size": device["size"], "plan": verdict}
+                chosen.append(entry | _osd_count(device, fsid, layout["per_device"]))
             except ResourceError as error:
                 problems.add(node.name, str(error))
         _check_layout(node, chosen, fsid, problems)
     except ResourceError as error:
         problems.add(node.name, str(error))
     return chosen
+
+
+def _osd_count(device: Object, fsid: str, per_device: int) -> Object:
+    """How many OSDs a device will have, and how many of them are new. A storage VM has looked at its own."""
+    kept = per_device if device.get("kept") else len(_ceph_devices.finished(device, fsid, None))
+    return {"osds": max(kept, per_device), "new": max(0, per_device - kept)}
 
 
 def _layout(node: Machine) -> Object:
@@ -92,7 +103,7 @@ def _check_layout(node: Machine, chosen: list[Object], fsid: str, problems: Prob
         "ceph_osds_per_device": layout["per_device"] > 1,
     }
     for variable, wanted in asked.items():
-        if wanted and chosen and not facts["ceph"]["device_mapper"]:
+        if wanted and chosen and not _storage_vms.given_away(node) and not facts["ceph"]["device_mapper"]:
             problems.add(
                 node.name,
                 f"{variable} needs device-mapper, which this node's kernel has not; use another kernel, or unset it.",
@@ -148,11 +159,12 @@ def placement(inventory: Inventory, among: dict[str, frozenset[str]], devices: d
     declared, homes = set(inventory.vms), _guests.homes(inventory)
     free = {name for name in among if _ha_plan.protected(inventory.vms[name], inventory)}
     guests = [_guests.guest(inventory.vms[name], homes[name], nodes, name not in free) for name, nodes in among.items()]
-    hosts = [
-        capacity(node, node.facts, sum(device["osds"] for device in devices[node.name]), declared)
-        for node in inventory.nodes.values()
-        if node.facts
-    ]
+    # A storage VM's memory is that of its OSDs, and is counted as that of any VM.
+    osds = {
+        name: 0 if _storage_vms.given_away(node) else sum(device["osds"] for device in devices[name])
+        for name, node in inventory.nodes.items()
+    }
+    hosts = [capacity(node, node.facts, osds[node.name], declared) for node in inventory.nodes.values() if node.facts]
     placed = place(hosts, guests)
     left = {host.name: host for host in hosts}
     for guest in guests:
@@ -168,6 +180,7 @@ def placement(inventory: Inventory, among: dict[str, frozenset[str]], devices: d
 def node_plans(inventory: Inventory, devices: dict[str, list[Object]]) -> dict[str, Object]:
     """What each node is to be."""
     networks = _networks.plan(inventory)
+    storage_vms = {vm.get("vm_node"): vm.name for vm in inventory.storage()}
     plans = {}
     for name, node in inventory.nodes.items():
         facts, own, kind = node.facts or {}, _networks.storage(node), node.get("libvirt_domain_type")
@@ -181,6 +194,7 @@ def node_plans(inventory: Inventory, devices: dict[str, list[Object]]) -> dict[s
             "domain_type": facts["domain_type"] if kind == "auto" else kind,
             "osds": devices[name],
             "kernel": _kernel_options.plan(node),
+            "storage_vm": storage_vms.get(name),
             "pci_devices": inventory.kept_devices.get(name, []),
             "ceph": facts["ceph"],
         }

@@ -23,7 +23,8 @@ def disks(node: Object) -> str:
         f"{words[osd['plan']]}"
         for osd in node["osds"]
     ]
-    return ", ".join(shown) or "-"
+    where = f" in {node['storage_vm']}" if node["storage_vm"] and shown else ""
+    return f"{', '.join(shown) or '-'}{where}"
 
 
 def fate(vm: Object) -> str:

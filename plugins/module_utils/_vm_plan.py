@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.cairn.hci.plugins.module_utils import _cloud_init, _guests
+from ansible_collections.cairn.hci.plugins.module_utils import _cloud_init, _guests, _storage_vms
 from ansible_collections.cairn.hci.plugins.module_utils._ha_plan import protected
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, first_pool
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
@@ -22,6 +22,8 @@ SEED = "seed"
 NO_LIMITS: Object = {"iops": 0, "bandwidth": "0"}
 # The node's copy of an image that lies on the controller, until it is imported.
 UPLOADS = "/var/tmp/cairn.hci"
+# Where the disks of storage VMs are on their nodes.
+LOCAL = "/var/lib/libvirt/images"
 
 
 def given(**options: Any) -> Object:
@@ -48,8 +50,10 @@ class VmPlan:
 
     def parts(self) -> Object:
         """All of them."""
-        present = [vm for vm in self.inventory.present() if vm.name in self.among]
+        present = [vm for vm in self.inventory.guests() if vm.name in self.among]
+        storage = [vm for vm in self.inventory.storage() if vm.name in self.among]
         absent = [vm for vm in self.inventory.vms.values() if vm.get("vm_state") == "absent"]
+        lost = [vm for vm in absent if vm.name not in self.inventory.storage_vms]
         return {
             "images": self.images(),
             "uploads": self.uploads(),
@@ -57,9 +61,10 @@ class VmPlan:
             "seeds": [self.seed(vm) for vm in present if vm.get("vm_image")],
             "domains": self.domains(present, absent),
             **self.protected(present, absent),
-            "disks_absent": [disk for vm in absent if vm.get("vm_delete_disks") for disk in self.lost_disks(vm)],
-            "seeds_absent": [self.lost_seed(vm) for vm in absent if vm.get("vm_image")],
-            "vms": {vm.name: self.summary(vm) for vm in (*present, *absent)},
+            "disks_absent": [disk for vm in lost if vm.get("vm_delete_disks") for disk in self.lost_disks(vm)],
+            "seeds_absent": [self.lost_seed(vm) for vm in lost if vm.get("vm_image")],
+            "storage_vms": {vm.name: self.storage_vm(vm) for vm in storage},
+            "vms": {vm.name: self.summary(vm) for vm in (*storage, *present, *absent)},
         }
 
     def used_images(self) -> dict[str, Object]:
@@ -120,6 +125,57 @@ class VmPlan:
             "network_config": _cloud_init.network_config(_guests.nics(vm, self.networks)),
         }
 
+    def storage_vm(self, vm: Machine) -> Object:
+        """A storage VM: what is to be made on its node, and what its OSDs are."""
+        node = self.inventory.nodes[vm.get("vm_node")]
+        chosen = self.inventory.osd_disks.get(vm.name, [])
+        paths = {kind: f"{LOCAL}/{vm.name}.{kind}" for kind in ("qcow2", "seed.iso")}
+        size = next((disk.get("size") for disk in vm.get("vm_disks")), None)
+        there = _storage_vms.defined(vm, self.inventory)
+        domain = self.domain(vm) | {
+            "disks": [given(name="disk0", file=paths["qcow2"], size=size)],
+            "cloud_init": {"file": paths["seed.iso"]},
+            # Its unit on the node starts it, before all that needs it.
+            "autostart": False,
+        }
+        return {
+            "node": node.name,
+            "address": _storage_vms.address(vm, node, _guests.nics(vm, self.networks)),
+            "devices": [device["path"] for device in chosen],
+            "wipe": _storage_vms.consents(node, chosen),
+            "shutdown_timeout": vm.get("vm_shutdown_timeout"),
+            # The disk of a VM that runs is grown through it.
+            "image": given(path=paths["qcow2"], size=None if there else size, **self.local_source(vm)),
+            "upload": None if there else self.local_upload(vm),
+            "seed": self.local_seed(vm, paths["seed.iso"]),
+            "domain": domain,
+        }
+
+    def local_seed(self, vm: Machine, path: str) -> Object:
+        """The seed of a storage VM, whose /etc/hosts is written by the role base, too."""
+        seed = self.seed(vm)
+        user_data = seed["user_data"] | {"manage_etc_hosts": "localhost"}
+        return seed | {"name": vm.name, "pool": None, "file": path, "user_data": user_data}
+
+    def local_source(self, vm: Machine) -> Object:
+        """What the disk of a storage VM is made of; nothing where the image is not declared any more."""
+        name = vm.get("vm_image")
+        image = self.inventory.images.get(name)
+        if image is None or not image["sha256"]:
+            return {}
+        source = image["url"] or f"{UPLOADS}/{base_name(name, image)}"
+        return {"source": source, "checksum": f"sha256:{image['sha256']}", "format": image["format"]}
+
+    def local_upload(self, vm: Machine) -> Object | None:
+        """The file of the controller that its node needs for it."""
+        name = vm.get("vm_image")
+        image = self.inventory.images.get(name)
+        return (
+            {"source": image["path"], "path": f"{UPLOADS}/{base_name(name, image)}"}
+            if image and image["path"]
+            else None
+        )
+
     def lost_seed(self, vm: Machine) -> Object:
         """The seed of a VM that shall not exist; it is made anew from the inventory whenever it is needed."""
         return {"name": f"{vm.name}.{SEED}", "pool": self.pool, "state": "absent"}
@@ -133,7 +189,7 @@ class VmPlan:
         for vm in present:
             if vm.name in self.placed:
                 found[self.placed[vm.name]].append(self.domain(vm))
-        for vm in (*present, *absent):
+        for vm in (*present, *self.inventory.storage(), *absent):
             for node, domain in self.homes[vm.name].items():
                 running = domain["active"] and protected(vm, self.inventory)
                 if node != self.placed.get(vm.name) and not running:

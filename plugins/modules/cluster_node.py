@@ -47,6 +47,11 @@ options:
     description: Drain a node although domains that are not Pacemaker's run there. They stay, and go down with the node.
     type: bool
     default: false
+  storage_vms:
+    description: Domains that run the OSDs of their node. They are stopped with it, in order, and block no drain.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: How long to wait for Pacemaker's quorum and for answers of Ceph, in seconds.
     type: int
@@ -97,7 +102,10 @@ OPTIONS = {
     "availability": {"type": "str", "choices": ["active", "returning", "drained"]},
     "attributes": {"type": "dict"},
 }
-COMMON = CONNECTION | {"leave_domains": {"type": "bool", "default": False}}
+COMMON = CONNECTION | {
+    "leave_domains": {"type": "bool", "default": False},
+    "storage_vms": {"type": "list", "elements": "str", "default": []},
+}
 
 
 def main() -> None:

@@ -228,11 +228,15 @@ def packages(params: Object, release: str) -> Object:
     return {"missing_packages": missing, "unreachable_sources": _node_sources.unreachable(sources), **interrupted}
 
 
-def osd_devices(params: Object) -> Object:
-    """What the devices are that are meant for OSDs and for their databases."""
+def osd_devices(params: Object, pci_devices: list[Object]) -> Object:
+    """What the devices are that are meant for OSDs and for their databases.
+
+    A disk that is kept for a guest is none of them, and no mistake.
+    """
+    away = {name for one in pci_devices for disk in one["kept_disks"] for name in disk["aliases"]}
     try:
         fast = _block_device.names(params["osd_db_devices"], "ceph_osd_db_devices")
-        data = _block_device.names(params["osd_devices"])
+        data = _block_device.names([one for one in params["osd_devices"] if one not in away])
         return {
             "osd_devices": [_block_device.inspect(path) for kernel, path in data.items() if kernel not in fast],
             "osd_db_devices": [_block_device.inspect(path) for path in fast.values()],
@@ -248,6 +252,8 @@ def facts(params: Object) -> Object:
     network = _node_network.read()
     if network["vlan_filtering"] is None:
         network["vlan_filtering"] = _node.vlan_filtering()
+    # A container sees those of its host, and has none.
+    pci_devices = [] if system["container"] else _node_pci.report(network["interfaces"])
     return {
         **system,
         **_node.processor(),
@@ -256,10 +262,9 @@ def facts(params: Object) -> Object:
         "name_servers": _node.name_servers(),
         **network,
         "disks": _node_disks.read(),
-        # A container sees those of its host, and has none.
-        "pci_devices": [] if system["container"] else _node_pci.report(network["interfaces"]),
+        "pci_devices": pci_devices,
         "ceph": _ceph_node.report(),
-        **osd_devices(params),
+        **osd_devices(params, pci_devices),
         "images": _node_engines.images() if params["images"] else None,
         **_node_engines.libvirt(),
         "ha": ha(params["bmc"]),

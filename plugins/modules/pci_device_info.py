@@ -67,6 +67,11 @@ devices:
       description: The selector by which M(cairn.hci.pci_device) was told to keep it; null for others.
       returned: always
       type: str
+    kept_disks:
+      description: The disks behind it when it was given away, each with C(aliases), C(size) in bytes and C(type).
+      returned: always
+      type: list
+      elements: dict
     iommu_group:
       description: The number of its IOMMU group; null without an IOMMU.
       returned: always
@@ -100,6 +105,7 @@ devices:
       override: null
       kept: false
       kept_for: null
+      kept_disks: []
       iommu_group: 14
       group_devices: []
       disks: [nvme0n1]

@@ -73,8 +73,9 @@ def machines(
         known.check_names(name, own, problems)
         reached = str(values.pop("ansible_host", None) or name)
         user = values.pop("ansible_user", None)
+        given = frozenset(variable for variable, value in values.items() if value is not None)
         found[name] = Machine(
-            name, place, known.check(name, values, problems), reached, _addresses.address(reached), user
+            name, place, known.check(name, values, problems), reached, _addresses.address(reached), user, given
         )
     return found
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,9 @@ def ask(ceph: rados.Rados, **command: Any) -> Any:
     return json.loads(output) if output.strip() else None
 
 
-def osds_at(dump: dict[str, Any], address: str) -> list[str]:
-    """The OSDs of a node that are not known to be down."""
-    return [str(osd["osd"]) for osd in dump["osds"] if osd["up"] and osd["public_addr"].rpartition(":")[0] == address]
+def osds_at(dump: dict[str, Any], addresses: Collection[str]) -> list[str]:
+    """The OSDs of a node, and of its storage VM, that are not known to be down."""
+    return [str(osd["osd"]) for osd in dump["osds"] if osd["up"] and osd["public_addr"].rpartition(":")[0] in addresses]
 
 
 def blocked(dump: dict[str, Any], address: str) -> bool:
@@ -76,14 +77,17 @@ def blocked(dump: dict[str, Any], address: str) -> bool:
     return f"{address}:0/0" in dump["blocklist"]
 
 
-def cut(ceph: rados.Rados, address: str) -> None:
+def cut(ceph: rados.Rados, address: str, osds: Collection[str]) -> None:
     """Blocklist the node's clients and declare its OSDs dead, side by side: each takes the monitors a round.
+
+    `osds` are the addresses of those. A storage VM has no clients that write to disks, so that its OSDs come back by
+    themselves.
 
     The map that has the OSDs down is never older than the one with the blocklist, for the monitors take commands in
     their order.
     """
     block = {"prefix": "osd blocklist", "blocklistop": "add", "addr": f"{address}:0/0", "expire": FOR_EVER}
-    down = {"prefix": "osd down", "ids": osds_at(ask(ceph, prefix="osd dump"), address), "definitely_dead": True}
+    down = {"prefix": "osd down", "ids": osds_at(ask(ceph, prefix="osd dump"), osds), "definitely_dead": True}
     with ThreadPoolExecutor() as pool:
         first = pool.submit(ask, ceph, **block)
         if down["ids"]:
@@ -97,9 +101,10 @@ def act(action: str, node: str) -> int:
         if action == "monitor":
             ask(ceph, prefix="osd dump")
             return 0
-        address = json.loads(SETTINGS.read_text(encoding="utf-8"))["nodes"][node]["storage"]
+        own = json.loads(SETTINGS.read_text(encoding="utf-8"))["nodes"][node]
+        address = own["storage"]
         if action in {"off", "reboot"}:
-            cut(ceph, address)
+            cut(ceph, address, own["osds"])
         if action == "status":
             return 2 if blocked(ask(ceph, prefix="osd dump"), address) else 0
     return 0

@@ -21,8 +21,9 @@ from typing import Any
 import rados
 
 CLIENT = "client.fence"
+GUESTS = "client.libvirt"
 SETTINGS = Path("/usr/local/lib/cairn/ha.json")
-LIMITS = {"client_mount_timeout": "10", "rados_mon_op_timeout": "10"}
+LIMITS = {"client_mount_timeout": "10", "rados_mon_op_timeout": "10", "rados_osd_op_timeout": "10"}
 
 
 def ask(ceph: rados.Rados, **command: Any) -> Any:
@@ -72,11 +73,30 @@ def lift(address: str) -> bool:
     return True
 
 
+def serves(pool: str) -> bool:
+    """Whether an object of the pool can be asked for; after a power cut the storage VMs are to start first."""
+    try:
+        with (
+            rados.Rados(name=GUESTS, conffile="/etc/ceph/ceph.conf", conf=LIMITS) as ceph,
+            ceph.open_ioctx(pool) as ioctx,
+        ):
+            ioctx.stat("rbd_directory")
+    except rados.ObjectNotFound:
+        return True
+    except rados.Error as error:
+        print(f"The storage does not serve {pool} yet: {error}", flush=True)
+        return False
+    return True
+
+
 def main() -> int:
     """Entry point."""
-    nodes = json.loads(SETTINGS.read_text(encoding="utf-8"))["nodes"]
-    address = nodes[socket.gethostname()]["storage"]
-    while not lift(address):
+    settings = json.loads(SETTINGS.read_text(encoding="utf-8"))
+    own = settings["nodes"][socket.gethostname()]
+    while not lift(own["storage"]):
+        time.sleep(1)
+    # Where the OSDs are those of the nodes themselves, they have started before.
+    while own["osds"] != [own["storage"]] and not serves(settings["pool"]):
         time.sleep(1)
     return 0
 

@@ -21,7 +21,14 @@ def device(address: str, **more: Any) -> dict[str, Any]:
         "override": None,
         "kept": False,
     }
-    found |= {"kept_for": None, "iommu_group": int(address[5:7]), "group_devices": [], "disks": [], "links": []}
+    found |= {
+        "kept_for": None,
+        "kept_disks": [],
+        "iommu_group": int(address[5:7]),
+        "group_devices": [],
+        "disks": [],
+        "links": [],
+    }
     return found | {"uses": [], **more}
 
 
