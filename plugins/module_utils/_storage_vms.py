@@ -189,7 +189,7 @@ def _check_node(node: Machine, owners: dict[str, str]) -> Iterator[str]:
             "placement host."
         )
     if node.get("ceph_osd_db_devices"):
-        yield "ceph_osd_db_devices needs ceph_osd_placement: host; in a storage VM, databases are on the OSDs' own disks."
+        yield "ceph_osd_db_devices needs ceph_osd_placement: host; a storage VM has databases on the OSDs' own disks."
     if (node.get("network_storage") or {}).get("interface") and bridge(node) is None:
         link = node.get("network_storage")["interface"]
         yield (

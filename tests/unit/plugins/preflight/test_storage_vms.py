@@ -90,7 +90,7 @@ def test_a_disk_that_is_given_away_is_known(storage: Any, plan: Plan, patterns: 
     give_away(storage)
     made = plan()
     assert made["storage_vms"]["store1"] == before
-    assert made["nodes"]["node1"]["osds"] == [{"path": DISK1, "size": 100 * GIB, "plan": "keep"}]
+    assert made["nodes"]["node1"]["osds"] == [{"path": DISK1, "size": 100 * GIB, "plan": "keep", "osds": 1, "new": 0}]
     assert made["nodes"]["node1"]["pci_devices"] == [{"device": DISK1}]
 
 
