@@ -97,20 +97,20 @@ def _nics(host: str, variables: dict[str, Any]) -> tuple[Nic, ...]:
     The first by name: ansible-inventory sorts them. The ports of a bond are NICs of one segment.
     """
     segments: dict[str, str] = {}
-    bonds = variables.get("network_bonds") or {}
+    bonds, bridges = (variables.get(name) or {} for name in ("network_bonds", "network_bridges"))
+    storage = (variables.get("network_storage") or {}).get("interface")
 
     def plug(port: str, segment: str) -> None:
         for name in (bonds.get(port) or {}).get("ports") or [port]:
             segments.setdefault(name, segment)
 
-    bridges = (variables.get("network_bridges") or {}).items()
-    for bridge, options in sorted(bridges, key=lambda entry: (entry[1] or {}).get("addresses") == []):
+    for bridge, options in sorted(bridges.items(), key=lambda entry: (entry[1] or {}).get("addresses") == []):
         for place, port in enumerate((options or {}).get("ports") or []):
-            plug(port, MANAGEMENT if not segments else f"{bridge}.{place}")
+            further = STORAGE if bridge == storage and not place else f"{bridge}.{place}"
+            plug(port, further if segments else MANAGEMENT)
     if not segments:
         segments[DEFAULT_NIC] = MANAGEMENT
-    storage = (variables.get("network_storage") or {}).get("interface")
-    if storage:
+    if storage and storage not in bridges:
         plug(storage, STORAGE)
     for name in segments:
         if len(name) > 15:
