@@ -19,7 +19,13 @@ def intel(world: Any) -> Any:
     """The world with Intel's processors; its db1 is on node1 and has a device, which is in no IOMMU group."""
     for one in world.facts.values():
         one["boot"]["vendor"] = "GenuineIntel"
-    device = {"address": "0000:03:00.0", "id": "144d:a80a", "class": "0108", "driver": "nvme", "override": None}
+    device: dict[str, Any] = {
+        "address": "0000:03:00.0",
+        "id": "144d:a80a",
+        "class": "0108",
+        "driver": "nvme",
+        "override": None,
+    }
     device |= {"kept": False, "kept_for": None, "kept_disks": [], "iommu_group": None, "group_devices": []}
     world.facts["node1"]["pci_devices"] = [device | {"disks": [], "links": [], "uses": []}]
     world.hosts["db1"] |= {"vm_node": "node1", "vm_pci_devices": ["0000:03:00.0"]}
