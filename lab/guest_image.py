@@ -1,7 +1,6 @@
 """A small Debian cloud image for the lab's VMs, in place of Debian's own: same interface, quicker under emulation.
 
-GPT with a BIOS boot partition, an EFI system partition and the root partition, assembled from files without loop or
-device-mapper devices. It boots with BIOS and UEFI, has cloud-init (NoCloud), and grows to the size of its disk.
+It boots with BIOS and UEFI (disk.py), has cloud-init (NoCloud), and grows to the size of its disk.
 """
 
 from __future__ import annotations
@@ -9,43 +8,24 @@ from __future__ import annotations
 import hashlib
 import lzma
 import shutil
-import struct
 from pathlib import Path
 
+import disk
 import host
 import rootfs
 
 RELEASE = "trixie"
 NAME = "guest-debian-13.qcow2"
-TOOLS = {
-    "cpio": "cpio",
-    "grub-mkimage": "grub-common",
-    "mcopy": "mtools",
-    "mke2fs": "e2fsprogs",
-    "mkfs.vfat": "dosfstools",
-    "qemu-img": "qemu-utils",
-    "sfdisk": "fdisk",
-}
-GRUB = ("grub-pc-bin", "grub-efi-amd64-bin")
+TOOLS = {"cpio": "cpio", "qemu-img": "qemu-utils", **disk.TOOLS}
 PACKAGES = [
     *("linux-image-cloud-amd64", "busybox-static", "e2fsprogs", "cloud-init", "cloud-guest-utils", "qemu-guest-agent"),
     *("systemd-sysv", "systemd-resolved", "udev", "dbus", "openssh-server", "python3", "sudo", "ca-certificates"),
     *("iproute2", "iputils-ping", "netbase", "procps", "less"),
 ]
 
-SECTOR = 512
-MIB = 1 << 20
-BIOS_START, ESP_START, ROOT_START = 1 * MIB, 2 * MIB, 8 * MIB
-SIZE = 1024 * MIB
+# With LAB_GUEST_PACKAGES it is larger.
+SIZE = 1024 * disk.MIB
 LABEL = "cairn-root"
-BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"  # GPT's type of a BIOS boot partition
-# Root is the last on the disk, so that it can grow; the numbers are those of Debian's cloud images.
-PARTITIONS = f"""\
-label: gpt
-disk1: start={ROOT_START // SECTOR}, type=linux
-disk14: start={BIOS_START // SECTOR}, size={(ESP_START - BIOS_START) // SECTOR}, type={BIOS_BOOT}
-disk15: start={ESP_START // SECTOR}, size={(ROOT_START - ESP_START) // SECTOR}, type=uefi
-"""
 
 # An emulated CPU is some fifteen times slower: what a lab's guest does not need is off.
 KERNEL_OPTIONS = (
@@ -53,14 +33,6 @@ KERNEL_OPTIONS = (
     "mitigations=off no5lvl nowatchdog rcupdate.rcu_expedited=1 8250.nr_uarts=4 random.trust_cpu=on apparmor=0 audit=0 "
     "fsck.mode=skip"
 )
-EARLY_CONFIG = f"""\
-search --no-floppy --label {LABEL} --set=root
-set prefix=($root)/boot/grub
-configfile $prefix/grub.cfg
-"""
-EFI_MODULES = ["part_gpt", "ext2", "search", "search_label", "normal", "configfile", "linux"]
-BIOS_MODULES = ["biosdisk", *EFI_MODULES]
-
 # Loaded at once, and only when the root disk is not found.
 FIRST_MODULES = ("virtio_blk",)
 FURTHER_MODULES = ("virtio_scsi", "sd_mod", "ahci", "nvme")
@@ -134,13 +106,24 @@ exec /bin/busybox switch_root /root /sbin/init
 
 
 def _recipe() -> str:
-    text = "".join(Path(module).read_text() for module in (__file__, rootfs.__file__))
-    return hashlib.sha256("\n".join([text, *host.apt_sources(RELEASE), *host.apt_settings()]).encode()).hexdigest()[:12]
+    text = "".join(Path(module).read_text() for module in (__file__, disk.__file__, rootfs.__file__))
+    parts = [text, *host.apt_sources(RELEASE), *host.apt_settings(), *_packages()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _packages() -> list[str]:
+    return [*PACKAGES, *rootfs.further("LAB_GUEST_PACKAGES", RELEASE)]
+
+
+def _size(root: Path) -> int:
+    """Whole MiB: a third of the file system is free."""
+    used = int(host.run("du", "--summarize", "--block-size=1M", root).split()[0])
+    return max(SIZE, used * 3 // 2 * disk.MIB)
 
 
 def ensure() -> Path:
     """The image in build/lab with its checksum beside it; built when this recipe has no image on this machine."""
-    host.require(*GRUB, commands={**host.PACKAGE_OF, **TOOLS})
+    host.require(*disk.GRUB, commands={**host.PACKAGE_OF, **TOOLS})
     cached = host.CACHE / "guest" / f"{_recipe()}.qcow2"
     with host.locked(host.CACHE / "guest.lock"):
         if not cached.exists():
@@ -163,11 +146,11 @@ def _build(target: Path) -> None:
     shutil.rmtree(work, ignore_errors=True)
     root = work / "root"
     root.mkdir(parents=True)
-    rootfs.bootstrap(RELEASE, root, PACKAGES)
+    rootfs.bootstrap(RELEASE, root, _packages())
     _configure(root)
     _kernel(root, work)
     raw = work / "disk.raw"
-    _assemble(root, work, raw)
+    disk.assemble(root, work, raw, _size(root), LABEL)
     host.run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, work / "image")
     (work / "image").rename(target)
     shutil.rmtree(work)
@@ -233,50 +216,3 @@ def _modules(directory: Path, names: tuple[str, ...]) -> list[Path]:
     for name in names:
         ordered += [path for path in reversed(depends.get(name, [])) if path not in ordered]
     return ordered
-
-
-def _assemble(root: Path, work: Path, raw: Path) -> None:
-    """Partition table, boot loaders and file systems, each written at its offset of one sparse file."""
-    with raw.open("wb") as disk:
-        disk.truncate(SIZE)
-    host.run("sfdisk", "--quiet", raw, stdin=PARTITIONS)
-    root_size = SIZE - ROOT_START - MIB  # the last MiB holds the second copy of the partition table
-    ext4 = ["mke2fs", "-q", "-t", "ext4", "-L", LABEL, "-d", str(root), "-O", "^metadata_csum_seed,^orphan_file"]
-    ext4 += ["-E", f"offset={ROOT_START},lazy_itable_init=0", "-J", "size=16", "-m", "1"]
-    host.run(*ext4, raw, f"{root_size // 1024}k")
-    early = work / "early.cfg"
-    early.write_text(EARLY_CONFIG)
-    _bios_loader(raw, early, work)
-    _efi_loader(raw, early, work)
-
-
-def _bios_loader(raw: Path, early: Path, work: Path) -> None:
-    """What grub-bios-setup does, without a device to do it on.
-
-    boot.img holds at 0x5c the sector of the core; the core's first sector holds at 0x1f4 the sector of its rest
-    (grub-core/boot/i386/pc/boot.S and diskboot.S).
-    """
-    core_file = work / "core.img"
-    host.run("grub-mkimage", "-O", "i386-pc", "-p", "/boot/grub", "-c", early, "-o", core_file, *BIOS_MODULES)
-    boot = bytearray(Path("/usr/lib/grub/i386-pc/boot.img").read_bytes())
-    core = bytearray(core_file.read_bytes())
-    struct.pack_into("<Q", boot, 0x5C, BIOS_START // SECTOR)
-    struct.pack_into("<Q", core, 0x1F4, BIOS_START // SECTOR + 1)
-    with raw.open("r+b") as disk:
-        disk.write(boot[:440])  # the partition table's own bytes follow
-        disk.seek(BIOS_START)
-        disk.write(core)
-
-
-def _efi_loader(raw: Path, early: Path, work: Path) -> None:
-    """The removable-media path, which a firmware without boot entries starts."""
-    loader, system_partition = work / "BOOTX64.EFI", work / "esp.img"
-    host.run("grub-mkimage", "-O", "x86_64-efi", "-p", "/boot/grub", "-c", early, "-o", loader, *EFI_MODULES)
-    with system_partition.open("wb") as image:
-        image.truncate(ROOT_START - ESP_START)
-    host.run("mkfs.vfat", "-n", "EFI", system_partition)
-    host.run("mmd", "-i", system_partition, "::EFI", "::EFI/BOOT")
-    host.run("mcopy", "-i", system_partition, loader, "::EFI/BOOT/BOOTX64.EFI")
-    with raw.open("r+b") as disk:
-        disk.seek(ESP_START)
-        disk.write(system_partition.read_bytes())

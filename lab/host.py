@@ -120,12 +120,23 @@ def read_inventory(path: Path) -> dict[str, Any]:
     """The inventory as ``ansible-inventory --list`` sees it."""
     if not path.exists():
         raise LabError(f"the inventory {path} does not exist")
+    return _ansible_inventory("-i", path)
+
+
+def read_variables(path: Path) -> dict[str, Any]:
+    """A file of variables, as Ansible reads it: the lab needs no other reader of YAML."""
+    listed = _ansible_inventory("-i", "localhost,", "-e", f"@{path}")
+    variables: dict[str, Any] = listed["_meta"]["hostvars"]["localhost"]
+    return variables
+
+
+def _ansible_inventory(*arguments: str | Path) -> dict[str, Any]:
     places: list[str | Path] = [Path(sys.executable).parent, REPOSITORY / "build/venv/bin", *os.get_exec_path()]
     tools = (Path(place) / "ansible-inventory" for place in places)
     command = next((tool for tool in tools if os.access(tool, os.X_OK)), None)
     if not command:
         raise LabError("ansible-inventory is not installed; run the lab through make")
-    listed: dict[str, Any] = run_json(command, "-i", path, "--list")
+    listed: dict[str, Any] = run_json(command, *arguments, "--list")
     return listed
 
 

@@ -16,6 +16,8 @@ from plan import MANAGEMENT, LabError, Plan, gateway, routes
 FAMILY = "lb"
 # How a node is cut off: its cable is out, which it sees; or its link is up, and nothing comes through.
 IN, OUT, SILENT = "in", "out", "silent"
+# What a switch for jumbo frames carries. The nodes' own NICs have 1500 until they are told otherwise.
+MTU = "9000"
 BRIDGE_OPTIONS = ("stp_state", "0", "forward_delay", "0")
 
 
@@ -67,7 +69,7 @@ def create(plan: Plan) -> ipaddress.IPv4Address:
         name = bridge(plan, segment)
         # Else a bridge has the lowest address of its ports, and another one when a node loses power.
         run("ip", "link", "add", name, "address", mac(plan, segment), "type", "bridge", *BRIDGE_OPTIONS)
-        run("ip", "link", "set", name, "up")
+        run("ip", "link", "set", name, "mtu", MTU, "up")
     uplink = bridge(plan, MANAGEMENT)
     if foreign:
         run("ip", "address", "add", f"{address}/32", "dev", uplink)
@@ -111,9 +113,9 @@ def links(lab: str) -> list[str]:
 def plug(name: str, master: str, cable: str) -> None:
     """Put a host-side link on its bridge, pull its cable, or leave the link up on a switch that forwards nothing."""
     if cable == SILENT:
-        run("ip", "link", "set", name, "nomaster", "up")
+        run("ip", "link", "set", name, "mtu", MTU, "nomaster", "up")
     else:
-        run("ip", "link", "set", name, "master", master, "down" if cable == OUT else "up")
+        run("ip", "link", "set", name, "mtu", MTU, "master", master, "down" if cable == OUT else "up")
 
 
 def discard(name: str) -> None:

@@ -94,18 +94,24 @@ def _address(host: str, variables: dict[str, Any]) -> ipaddress.IPv4Address:
 def _nics(host: str, variables: dict[str, Any]) -> tuple[Nic, ...]:
     """The first port of the first bridge with addresses is the management interface; each other port has a segment.
 
-    The first by name: ansible-inventory sorts them.
+    The first by name: ansible-inventory sorts them. The ports of a bond are NICs of one segment.
     """
     segments: dict[str, str] = {}
-    bridges = (variables.get("network_bridges") or {}).items()
-    for bridge, options in sorted(bridges, key=lambda entry: (entry[1] or {}).get("addresses") == []):
+    bonds, bridges = (variables.get(name) or {} for name in ("network_bonds", "network_bridges"))
+    storage = (variables.get("network_storage") or {}).get("interface")
+
+    def plug(port: str, segment: str) -> None:
+        for name in (bonds.get(port) or {}).get("ports") or [port]:
+            segments.setdefault(name, segment)
+
+    for bridge, options in sorted(bridges.items(), key=lambda entry: (entry[1] or {}).get("addresses") == []):
         for place, port in enumerate((options or {}).get("ports") or []):
-            segments.setdefault(port, MANAGEMENT if not segments else f"{bridge}.{place}")
+            further = STORAGE if bridge == storage and not place else f"{bridge}.{place}"
+            plug(port, further if segments else MANAGEMENT)
     if not segments:
         segments[DEFAULT_NIC] = MANAGEMENT
-    storage = (variables.get("network_storage") or {}).get("interface")
-    if storage and storage not in (variables.get("network_bridges") or {}):
-        segments.setdefault(storage, STORAGE)
+    if storage and storage not in bridges:
+        plug(storage, STORAGE)
     for name in segments:
         if len(name) > 15:
             raise LabError(f"{host}: the interface name {name!r} has more than the 15 characters that Linux allows")

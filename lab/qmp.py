@@ -25,7 +25,10 @@ def execute(monitor: Path, command: str, **arguments: Any) -> Any:
                 stream.flush()
                 # The greeting and events come in between.
                 while not answer.keys() & {"return", "error"}:
-                    answer = json.loads(stream.readline())
+                    line = stream.readline()
+                    if not line:  # It was switched off meanwhile.
+                        return None
+                    answer = json.loads(line)
                 if "error" in answer:
                     raise OSError(f"{command}: {answer['error']['desc']}")
                 result, answer = answer["return"], {}

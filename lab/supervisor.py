@@ -22,8 +22,13 @@ REBOOTED = 133  # EXIT_FORCE_RESTART: what systemd-nspawn --keep-unit returns wh
 PLUG_TIMEOUT = 20.0
 
 
-def plug_all(nics: list[dict[str, str]], unplugged: Path, process: subprocess.Popen[bytes]) -> None:
-    """Attach the links as systemd-nspawn or QEMU makes them; segments named in ``unplugged`` stay cut."""
+def plug_all(
+    nics: list[dict[str, str]], unplugged: Path, process: subprocess.Popen[bytes], monitor: str | None
+) -> None:
+    """Attach the links as systemd-nspawn or QEMU makes them; segments named in ``unplugged`` stay cut.
+
+    A machine sees a cable that is out only when its monitor (QMP) is told.
+    """
     cables = network.cables(unplugged)
     deadline = time.monotonic() + PLUG_TIMEOUT
     for nic in nics:
@@ -31,7 +36,10 @@ def plug_all(nics: list[dict[str, str]], unplugged: Path, process: subprocess.Po
             if process.poll() is not None or time.monotonic() > deadline:
                 return
             time.sleep(0.02)
-        network.plug(nic["link"], nic["bridge"], cables.get(nic["segment"], network.IN))
+        cable = cables.get(nic["segment"], network.IN)
+        network.plug(nic["link"], nic["bridge"], cable)
+        if monitor and cable == network.OUT:
+            qmp.execute(Path(monitor), "set_link", name=nic["link"], up=False)
 
 
 def supervise(directory: Path) -> int:
@@ -51,7 +59,7 @@ def supervise(directory: Path) -> int:
         for nic in spec["nics"]:
             network.discard(nic["link"])
         process = subprocess.Popen(spec["command"], env={**os.environ, **spec.get("environment", {})})
-        plug_all(spec["nics"], directory / "unplugged", process)
+        plug_all(spec["nics"], directory / "unplugged", process, spec.get("qmp"))
         code = process.wait()
         if code != REBOOTED:
             return code

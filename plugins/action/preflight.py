@@ -14,6 +14,7 @@ from ansible_collections.cairn.hci.plugins.module_utils import (
     _guests,
     _ha_checks,
     _inventory,
+    _kernel_options,
     _networks,
     _node_checks,
     _pci_checks,
@@ -88,6 +89,7 @@ class ActionModule(ActionBase):
         if bad & inventory.nodes.keys():
             return None
         _networks.check(inventory, problems)
+        _kernel_options.check(inventory, problems)
         bad = problems.hosts()
         if bad & inventory.nodes.keys():
             return None

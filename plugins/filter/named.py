@@ -10,10 +10,10 @@ from typing import Any
 
 
 def named(
-    objects: Mapping[str, Mapping[str, Any] | None], defaults: Mapping[str, Any] | None = None
+    objects: Mapping[str, Mapping[str, Any] | None], defaults: Mapping[str, Any] | None = None, key: str = "name"
 ) -> list[dict[str, Any]]:
-    """Each object with its name and the defaults."""
-    return [{**(defaults or {}), **(options or {}), "name": name} for name, options in objects.items()]
+    """Each object with its name, under `key`, and the defaults."""
+    return [{**(defaults or {}), **(options or {}), key: name} for name, options in objects.items()]
 
 
 class FilterModule:

@@ -18,9 +18,9 @@ import stat
 from fnmatch import fnmatch
 from pathlib import Path
 
-from ansible_collections.cairn.hci.plugins.module_utils import _bluestore
+from ansible_collections.cairn.hci.plugins.module_utils import _bluestore, _lvm, _lvm_metadata
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_daemon import run
-from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
+from ansible_collections.cairn.hci.plugins.module_utils._resource import NotInstalled, Object, ResourceError
 from ansible_collections.cairn.hci.plugins.module_utils._units import parse_size
 
 MAGIC = re.compile(r"[*?[]")
@@ -43,12 +43,12 @@ def kernel_name(path: str) -> str | None:
     return os.path.basename(os.path.realpath(f"/sys/dev/block/{number}"))
 
 
-def names(patterns: list[str]) -> dict[str, str]:
+def names(patterns: list[str], variable: str = "ceph_osd_devices") -> dict[str, str]:
     """The devices that the patterns mean: kernel name -> the first name that matched.
 
     A pattern that begins with `!` takes away what it matches. A pattern means whole disks only, and one directly in
     /dev none that are virtual; a partition or a virtual device is used when it is named in full. Raise ResourceError
-    for a full name that is no block device.
+    for a full name that is no block device; `variable` is where it was given.
     """
     found: dict[str, str] = {}
     for pattern in (one for one in patterns if not one.startswith("!")):
@@ -56,7 +56,7 @@ def names(patterns: list[str]) -> dict[str, str]:
         for path in [pattern] if exact else sorted(glob.glob(pattern)):
             kernel = kernel_name(path)
             if kernel is None and exact:
-                raise ResourceError(f"{path} is no block device of this node: correct ceph_osd_devices.")
+                raise ResourceError(f"{path} is no block device of this node: correct {variable}.")
             if kernel and (exact or whole(kernel, os.path.dirname(pattern))):
                 found.setdefault(kernel, path)
     without = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
@@ -65,6 +65,13 @@ def names(patterns: list[str]) -> dict[str, str]:
         for kernel, path in found.items()
         if not any(fnmatch(one, pattern) for one in (path, *aliases(kernel)) for pattern in without)
     }
+
+
+def disks() -> list[str]:
+    """All disks and partitions of the node that can hold an OSD, by the kernel's names."""
+    found = sorted(entry.name for entry in Path("/sys/class/block").glob("*"))
+    other = re.compile(r"(ram|zram|sr|fd|dm-|nbd|rbd)\d+.*")
+    return [f"/dev/{name}" for name in found if not other.fullmatch(name) and os.path.exists(f"/dev/{name}")]
 
 
 def whole(kernel: str, directory: str) -> bool:
@@ -106,22 +113,30 @@ def busy(path: str) -> bool:
 
 
 def signatures(path: str) -> list[str]:
-    """Partition tables, filesystems and other contents that libblkid knows."""
-    found = json.loads(run("wipefs", "--no-act", "--json", path, seconds=30) or "{}")
+    """Partition tables, filesystems and other contents that libblkid knows; a disk that fails may hold anything."""
+    try:
+        found = json.loads(run("wipefs", "--no-act", "--json", path, seconds=30) or "{}")
+    except NotInstalled:
+        raise
+    except ResourceError:
+        return ["unreadable"]
     return sorted({entry["type"] for entry in found.get("signatures", [])})
 
 
 def inspect(path: str) -> Object:
-    """What a device is and what is on it. `label` is that of an OSD on it, be it on a logical volume."""
+    """What a device is and what is on it. `label` is that of an OSD on the device itself.
+
+    `lvm` is what :func:`_lvm_metadata.parse` says, None without LVM; its volumes with their labels.
+    """
     kernel = kernel_name(path)
     entry = Path(f"/sys/class/block/{kernel}")
     partitions = sorted(child.name for child in entry.glob(f"{kernel}*") if (child / "partition").exists())
     holders = sorted(child.name for child in entry.glob("holders/*"))
     numbers = {read(one, "dev") for one in (entry, *(entry / part for part in partitions))}
     label = _bluestore.read(path)
-    volumes = [found for holder in holders if (found := _bluestore.read(f"/dev/{holder}"))]
+    lvm = volumes(path)
     disk = entry.resolve().parent if (entry / "partition").exists() else entry
-    used = bool(label or volumes or partitions or holders)
+    used = bool(label or lvm or partitions or holders)
     return {
         "path": path,
         "kernel": kernel,
@@ -132,10 +147,19 @@ def inspect(path: str) -> Object:
         "holders": holders,
         "mounts": mounts(numbers - {""}),
         "busy": busy(path),
-        "label": next(iter(volumes), label),
-        "lvm": bool(volumes),
+        "label": label,
+        "lvm": lvm,
         "signatures": [] if used else signatures(path),
     }
+
+
+def volumes(path: str) -> Object | None:
+    """What LVM has on a device, and what is on its volumes; None without LVM."""
+    lvm = _lvm_metadata.read(path)
+    if lvm is None:
+        return None
+    kernels = _lvm.active()
+    return lvm | {"volumes": [_lvm.looked_into(volume, kernels, busy) for volume in lvm["volumes"]]}
 
 
 def kind(kernel: str, rotational: bool) -> str:

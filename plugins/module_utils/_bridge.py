@@ -15,7 +15,8 @@ from ansible_collections.cairn.hci.plugins.module_utils import _ifupdown, _netwo
 from ansible_collections.cairn.hci.plugins.module_utils._networkd import WORDS
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, ResourceError, remove
 
-FIELDS = ("type", "ports", "vlan_aware", "mtu", "addresses", "gateway", "dns", "routes", "vxlan")
+FIELDS = ("type", "ports", "bond", "vlan_aware", "mtu", "addresses", "gateway", "dns", "routes", "vxlan")
+BOND = ("mode", "miimon", "lacp_rate", "hash_policy", "primary")
 # Kinds of links that a guest or a container hangs on a bridge; anything else on it is an uplink.
 GUEST_KINDS = frozenset({"tun", "veth", "macvtap"})
 FOREIGN_PROTOCOLS = frozenset({"kernel", "dhcp", "ra", "redirect", "bgp", "ospf", "isis", "zebra", "bird"})
@@ -41,6 +42,41 @@ class Node:
     vlan_filtering: bool = True
     network_manager: bool = False
     pending: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the objects of one task are to each other.
+
+    `leaving` are removed, `bonds` has the ports of the bonds, `masters` the bridge of each port. `decided` are the
+    bridges whose ports the task names.
+    """
+
+    leaving: frozenset[str] = frozenset()
+    bonds: dict[str, list[str]] = field(default_factory=dict)
+    masters: dict[str, str] = field(default_factory=dict)
+    decided: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, items: list[Object]) -> Task:
+        """The task that has these objects."""
+        present = [item for item in items if item["state"] == "present"]
+        named = [item for item in present if item["ports"] is not None]
+        return cls(
+            frozenset(item["name"] for item in items if item["state"] == "absent"),
+            {item["name"]: item["ports"] or [] for item in present if item["type"] == "bond"},
+            {port: item["name"] for item in named if item["type"] == "bridge" for port in item["ports"]},
+            frozenset(item["name"] for item in named),
+        )
+
+    def bridge_of(self, node: Node, name: str) -> str | None:
+        """The bridge that a bond is to be a port of: by the task, else as it is."""
+        saved = _networkd.port_of(node.files.get(_networkd.path(name, "network")))
+        return self.masters.get(name) or (None if saved in self.leaving | self.decided else saved)
+
+    def below(self, ports: list[str]) -> list[str]:
+        """Ports, each followed by what it is made of."""
+        return [link for port in ports for link in (port, *self.bonds.get(port, []))]
 
 
 def kind(link: Object | None) -> str | None:
@@ -104,27 +140,42 @@ def live_vxlan(node: Node, name: str) -> Object | None:
     return None
 
 
+def live_bond(node: Node, name: str) -> Object | None:
+    """The options of a bond as it runs."""
+    if kind(node.links.get(name)) != "bond":
+        return None
+    data = info(node.links[name])
+    names = {"lacp_rate": "ad_lacp_rate", "hash_policy": "xmit_hash_policy"}
+    return {key: data.get(names.get(key, key)) for key in BOND}
+
+
+def is_a(node: Node, name: str) -> str:
+    """What a link is, as this module calls it; by its file when it is not there."""
+    found = kind(node.links[name]) if name in node.links else _networkd.kind(node.files, name)
+    return found if found in {"bridge", "bond"} else "interface"
+
+
 def dns(node: Node, name: str) -> list[str]:
     """Name servers of a link, as far as a file says so."""
     return list(dict.fromkeys([*node.dns.get(name, []), *_ifupdown.name_servers(node.ifupdown, name)]))
 
 
 def to_dict(node: Node, name: str) -> Object | None:
-    """A bridge, or a plain link, as it is; None when there is neither link nor file of ours."""
+    """A bridge, a bond or a plain link as it is; None when there is neither link nor file of ours."""
     link, saved = node.links.get(name), _networkd.options(node.files, name)
     if link is None and saved is None:
         return None
-    bridge = kind(link) == "bridge" or (link is None and saved is not None and saved["type"] == "bridge")
     uplinks = set(saved["ports"]) if saved else set()
     ports = enslaved(node, name)
     others = [port for port in ports if port not in uplinks and kind(node.links[port]) != "vxlan"]
-    guests = [port for port in others if kind(node.links[port]) in GUEST_KINDS]
+    guests = [port for port in others if kind(node.links[port]) in GUEST_KINDS and is_a(node, name) == "bridge"]
     gateways, further = routes(node, name)
     found = {
         "name": name,
-        "type": "bridge" if bridge else "interface",
+        "type": is_a(node, name),
         "ports": [port for port in ports if port not in guests and kind(node.links[port]) != "vxlan"],
         "guests": guests,
+        "bond": live_bond(node, name),
         "vlan_aware": bool(info(link).get("vlan_filtering")),
         "mtu": (link or {}).get("mtu"),
         "mac": (link or {}).get("address"),
@@ -139,10 +190,10 @@ def to_dict(node: Node, name: str) -> Object | None:
 
 
 def managed(node: Node) -> list[str]:
-    """All bridges, and the plain links that this collection configures."""
+    """All bridges and bonds, and the plain links that this collection configures."""
     files = [path.removeprefix(_networkd.PREFIX).removesuffix(".network") for path in node.files]
     own = {name for name in files if _networkd.options(node.files, name)}
-    return sorted(own | {name for name, link in node.links.items() if kind(link) == "bridge"})
+    return sorted(own | {name for name, link in node.links.items() if kind(link) in {"bridge", "bond"}})
 
 
 def read(node: Node, names: list[str] | None) -> dict[str, Object]:
@@ -161,18 +212,18 @@ def inside(ip: str | None, nets: list[ipaddress.IPv4Network | ipaddress.IPv6Netw
     return ip is not None and any(ipaddress.ip_address(ip) in net for net in nets)
 
 
-def inherited(node: Node, wanted: Object, leaving: set[str]) -> Object:
+def inherited(node: Node, wanted: Object, task: Task) -> Object:
     """What the link has now, and the ports that it does not have yet: the answer to every option that is not given.
 
-    `leaving` are the bridges that the same task removes: a port brings what its old bridge had.
+    A port brings what its old bridge had, when the task removes that.
     """
     name = wanted["name"]
     saved = _networkd.options(node.files, name)
     sources = [] if saved else [name]
     # A bridge whose link is gone (a run that was cut short) is not configured yet: its ports still have everything.
-    masters = {port: node.links.get(port, {}).get("master") for port in wanted["ports"] or []}
+    masters = {port: node.links.get(port, {}).get("master") for port in task.below(wanted["ports"] or [])}
     for port, master in masters.items():
-        sources += [port, *([master] if master in leaving else [])] if master != name else []
+        sources += [port, *([master] if master in task.leaving else [])] if master != name else []
     parts = [saved] if saved else []
     for source in sources:
         gateways, further = routes(node, source)
@@ -184,7 +235,7 @@ def inherited(node: Node, wanted: Object, leaving: set[str]) -> Object:
         for key in result:
             result[key] += [entry for entry in part[key] if entry not in result[key]]
     result["gateway"] = one_per_family(result["gateway"])
-    single = {key: (saved or {}).get(key) for key in ("mtu", "mac", "vxlan", "ports", "vlan_aware")}
+    single = {key: (saved or {}).get(key) for key in ("mtu", "mac", "vxlan", "ports", "vlan_aware", "bond")}
     ids = (
         [saved["client_id"]]
         if saved and "dhcp" in saved["addresses"]
@@ -212,18 +263,32 @@ def merged(given: list[str] | None, kept: list[str]) -> list[str]:
     return [word for word in WORDS if word in unique] + [entry for entry in unique if entry not in WORDS]
 
 
-def complete(node: Node, wanted: Object, leaving: set[str]) -> Object:
+def donor(node: Node, wanted: Object, task: Task) -> Object:
+    """The link whose MAC a new bridge or bond gets: the first port with an address, else the first."""
+    ports = [node.links[port] for port in task.below(wanted["ports"] or []) if port in node.links]
+    return node.links.get(wanted["name"]) or next((one for one in ports if one.get("addr_info")), (ports or [{}])[0])
+
+
+def bond(wanted: Object, kept: Object) -> Object | None:
+    """All options of a bond; the mode that needs nothing of the switch is the default."""
+    if wanted["type"] != "bond":
+        return None
+    given = wanted["bond"] or kept["bond"] or {}
+    return dict.fromkeys(BOND) | {"mode": "active-backup", "miimon": 100} | given
+
+
+def complete(node: Node, wanted: Object, task: Task) -> Object:
     """The options with nothing left open: what was not given is as it is on the node (see `inherited`)."""
-    name, given = wanted["name"], wanted["addresses"]
-    kept = inherited(node, wanted, leaving)
+    name, master = wanted["name"], task.bridge_of(node, wanted["name"]) if wanted["type"] == "bond" else None
+    # The addresses of a port are its bridge's.
+    given = [] if master else wanted["addresses"]
+    kept = inherited(node, wanted, task)
     entries = merged(given, kept["addresses"])
     keeps = given is None or "keep" in given
     nets = networks(entries)
     ports = sorted(wanted["ports"] if wanted["ports"] is not None else kept["ports"] or [])
-    bridge = wanted["type"] == "bridge"
-    link = node.links.get(name)
-    donor = link or (node.links.get(wanted["ports"][0]) if wanted["ports"] else None)
-    mac = kept["mac"] if kept["saved"] else (donor or {}).get("address")
+    made = wanted["type"] != "interface"
+    mac = kept["mac"] if kept["saved"] else donor(node, wanted, task).get("address")
 
     def choose(key: str, present: list[str]) -> list[str]:
         return present if wanted[key] is None else wanted[key]
@@ -232,10 +297,12 @@ def complete(node: Node, wanted: Object, leaving: set[str]) -> Object:
     return {
         "name": name,
         "type": wanted["type"],
-        "ports": ports if bridge else [],
-        "vlan_aware": bool(kept["vlan_aware"] if wanted["vlan_aware"] is None else wanted["vlan_aware"]) and bridge,
+        "ports": ports if made else [],
+        "bond": bond(wanted, kept),
+        "master": master,
+        "vlan_aware": bool(kept["vlan_aware"] if wanted["vlan_aware"] is None else wanted["vlan_aware"]) and made,
         "mtu": wanted["mtu"] or kept["mtu"],
-        "mac": mac if bridge else None,
+        "mac": mac if made else None,
         "addresses": entries,
         "gateway": choose("gateway", gateways),
         "dns": choose("dns", kept["dns"]),
@@ -258,6 +325,8 @@ def satisfied(key: str, live: Object, wanted: Object) -> bool:
         return want is None or want == have
     if key == "dns":
         return True
+    if key == "bond":
+        return want is None or (have is not None and all(want[k] in (None, have[k]) for k in want))
     if key == "vxlan":
         return want is None or (have is not None and unordered(have) == unordered(want))
     if key in {"ports", "addresses", "gateway", "routes"}:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 
 from ansible_collections.cairn.hci.plugins.module_utils import _networkd
-from ansible_collections.cairn.hci.plugins.module_utils._bridge import Node, enslaved, kind, networks
+from ansible_collections.cairn.hci.plugins.module_utils._bridge import Node, Task, enslaved, is_a, kind, networks
 from ansible_collections.cairn.hci.plugins.module_utils._networkd import WORDS
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
 
@@ -19,6 +19,16 @@ MAX_NAME = 15  # IFNAMSIZ without its final zero
 MAX_VNI = 2**24 - 1
 # What can be an uplink; None is hardware.
 UPLINK_KINDS = frozenset({None, "bond", "team", "vlan", "veth"})
+MODES = ("active-backup", "802.3ad", "balance-xor", "balance-rr", "balance-tlb", "balance-alb", "broadcast")
+HASH_POLICIES = ("layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac")
+LACP_RATES = ("slow", "fast")
+# The modes in which an option of a bond means something (networking/bonding.rst of the kernel).
+MEANT = {
+    "lacp_rate": ("802.3ad",),
+    "hash_policy": ("802.3ad", "balance-xor", "balance-tlb"),
+    "primary": ("active-backup", "balance-tlb", "balance-alb"),
+}
+MIIMON = (10, 10000)  # milliseconds; a link that is not looked at is never found dead
 VXLAN_PORT = 4789  # IANA's number; the kernel's own default, 8472, is from before the RFC
 
 
@@ -48,6 +58,13 @@ def options(where: str, wanted: Object) -> list[str]:
         errors.append(f"{where}: a link's name has 1 to {MAX_NAME} characters, no slash and no space")
     if wanted["type"] == "interface" and (wanted["ports"] or wanted["vlan_aware"] or wanted["vxlan"]):
         errors.append(f"{where}: ports, vlan_aware and vxlan are for bridges; remove them or use type: bridge")
+    if wanted["type"] == "bond" and (wanted["vlan_aware"] or wanted["vxlan"]):
+        errors.append(f"{where}: vlan_aware and vxlan are for bridges; say them of the bridge that has the bond")
+    if wanted["type"] != "bond" and wanted["bond"]:
+        errors.append(f"{where}: the options in bond are those of a bond; remove them or use type: bond")
+    errors += (
+        [f"{where}: {entry}" for entry in bond(wanted["bond"], wanted["ports"])] if wanted["type"] == "bond" else []
+    )
     wrong = [e for e in wanted["addresses"] or [] if e not in {*WORDS, "keep"} and not valid_interface(e)]
     errors += [f"{where}: address {entry!r} is not like 192.0.2.11/24, dhcp, auto or keep" for entry in wrong]
     for key in ("gateway", "dns"):
@@ -57,6 +74,22 @@ def options(where: str, wanted: Object) -> list[str]:
         if not valid_interface(route["to"]) or (route["via"] and not valid_ip(route["via"])):
             errors.append(f"{where}: route {route} needs a network in `to` (10.0.0.0/8) and an IP address in `via`")
     return errors + vxlan(where, wanted["vxlan"])
+
+
+def bond(given: Object | None, ports: list[str] | None) -> list[str]:
+    """Errors in the options of a bond and in its ports as such."""
+    if ports is not None and not ports:
+        return ["a bond has at least one port; name it in ports"]
+    errors = [f"port {port} is named twice; name it once" for port in ports or [] if (ports or []).count(port) > 1][:1]
+    options, mode = given or {}, (given or {}).get("mode") or MODES[0]
+    for key, modes in MEANT.items():
+        if options.get(key) and mode not in modes:
+            errors.append(f"{key} means nothing in mode {mode}; remove it, or use mode {' or '.join(modes)}")
+    if options.get("primary") and ports is not None and options["primary"] not in ports:
+        errors.append(f"primary {options['primary']} is none of its ports {', '.join(ports)}; name one of them")
+    if options.get("miimon") is not None and not MIIMON[0] <= options["miimon"] <= MIIMON[1]:
+        errors.append(f"miimon is {options['miimon']}; it must be from {MIIMON[0]} to {MIIMON[1]} milliseconds")
+    return errors
 
 
 def vxlan(where: str, wanted: Object | None) -> list[str]:
@@ -93,13 +126,18 @@ def released(node: Node, items: list[Object]) -> set[tuple[str, str]]:
     }
 
 
-def ports(node: Node, where: str, wanted: Object, leaving: set[tuple[str, str]]) -> list[str]:
-    """Errors with the uplinks of a bridge. `leaving` are those that the same task releases."""
+def ports(node: Node, where: str, wanted: Object, task: Task, leaving: set[tuple[str, str]]) -> list[str]:
+    """Errors with the ports of a bridge or bond. `leaving` are those that the same task releases."""
     usable = [name for name, link in node.links.items() if kind(link) in UPLINK_KINDS and name != "lo"]
     hardware = ", ".join(sorted(usable))
     errors = []
     for port in wanted["ports"] or []:
         link = node.links.get(port)
+        if wanted["type"] == "bond" and (port in task.bonds or kind(link) in {"bond", "vlan", "bridge"}):
+            errors.append(f"{where}: port {port} is no interface of the hardware; a bond joins only those")
+            continue
+        if link is None and port in task.bonds:
+            continue
         if link is None:
             errors.append(f"{where}: port {port} does not exist; the node has {hardware or 'no interface'}")
             continue
@@ -124,10 +162,11 @@ def mtu(node: Node, where: str, wanted: Object) -> list[str]:
 
 def link(node: Node, where: str, wanted: Object) -> list[str]:
     """Errors with the link of that name as it is."""
-    found = node.links.get(wanted["name"])
-    if wanted["type"] == "bridge":
-        wrong = found is not None and kind(found) != "bridge"
-        return [f"{where}: {wanted['name']} is an interface already; give the bridge another name"] if wrong else []
+    name, found = wanted["name"], node.links.get(wanted["name"])
+    if wanted["type"] != "interface":
+        wrong = found is not None and kind(found) != wanted["type"]
+        what = {"interface": "an interface"}.get(is_a(node, name), f"a {is_a(node, name)}")
+        return [f"{where}: {name} is {what} already; give the {wanted['type']} another name"] if wrong else []
     if found is None:
         names = ", ".join(sorted(name for name in node.links if name != "lo"))
         return [f"{where}: there is no interface {wanted['name']}; the node has {names}"]
@@ -136,8 +175,11 @@ def link(node: Node, where: str, wanted: Object) -> list[str]:
     return []
 
 
-def removal(node: Node, where: str, name: str) -> list[str]:
-    """A bridge with guests on it stays."""
+def removal(node: Node, where: str, name: str, leaving: set[tuple[str, str]]) -> list[str]:
+    """A bridge with guests on it stays, and a bond that is a port of one."""
+    master = node.links.get(name, {}).get("master")
+    if is_a(node, name) == "bond" and master and (master, name) not in leaving:
+        return [f"{where}: not removed, it is a port of {master}; give that other ports first"]
     own = set(_networkd.members(node.files, name))
     guests = [port for port in enslaved(node, name) if port not in own]
     if not guests:
@@ -161,14 +203,22 @@ def node_wide(node: Node, where: str, wanted: Object) -> list[str]:
     return errors
 
 
-def check(node: Node, wanted: Object, leaving: set[tuple[str, str]]) -> None:
+def addressed(node: Node, where: str, wanted: Object, task: Task) -> list[str]:
+    """A bond that is a port has no addresses of its own."""
+    bridge = task.bridge_of(node, wanted["name"]) if wanted["type"] == "bond" else None
+    given = [key for key in ("addresses", "gateway", "dns", "routes") if wanted[key]]
+    return [f"{where}: it is a port of {bridge}; put its {' and '.join(given)} there"] if bridge and given else []
+
+
+def check(node: Node, wanted: Object, task: Task, leaving: set[tuple[str, str]]) -> None:
     """Raise ResourceError with everything that is wrong with the options of one object."""
     where = f"{node.host}: {wanted['type']} {wanted['name']}"
     if wanted["state"] == "absent":
-        errors = removal(node, where, wanted["name"])
+        errors = removal(node, where, wanted["name"], leaving)
     else:
         errors = options(where, wanted) + node_wide(node, where, wanted) + link(node, where, wanted)
-        errors += ports(node, where, wanted, leaving) + mtu(node, where, wanted)
+        errors += ports(node, where, wanted, task, leaving) + mtu(node, where, wanted)
+        errors += addressed(node, where, wanted, task)
     if errors:
         raise ResourceError("\n".join(f"{entry}." for entry in errors))
 
@@ -188,4 +238,6 @@ def together(items: list[Object]) -> None:
         for port in names if item["state"] == "present" else []:
             other = taken.setdefault(port, item["name"])
             if other != item["name"]:
-                raise ResourceError(f"{item['name']}: port {port} is claimed by {other} too; a port has one bridge.")
+                raise ResourceError(
+                    f"{item['name']}: port {port} is claimed by {other} too; a port has one bridge or bond."
+                )

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cairn.hci.plugins.module_utils import _bluestore
+from ansible_collections.cairn.hci.plugins.module_utils import _bluestore, _lvm_metadata
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
 
 ROOT = Path("/")
@@ -72,21 +72,40 @@ def mon_store(root: Path = ROOT) -> str | None:
 
 
 def labels(root: Path = ROOT) -> list[Object]:
-    """The OSDs on the disks, partitions and logical volumes that the node can open; none without rights."""
+    """The OSDs on the disks, partitions and logical volumes that the node can open; none without rights.
+
+    Those on logical volumes go by the name of their disk, whether they are active, open, or encrypted and closed.
+    """
     names: dict[str, list[str]] = {}
     for link in (root / "dev/disk").glob("by-*/*"):
         names.setdefault(os.path.realpath(link), []).append(str(link))
     found = []
     for entry in sorted((root / "sys/class/block").glob("*")):
         device = root / "dev" / entry.name
-        if entry.name.startswith(("ram", "sr", "zram", "nbd")) or not device.exists():
+        if entry.name.startswith(("ram", "sr", "zram", "nbd", "dm-")) or not device.exists():
             continue
-        label = _bluestore.read(device)
-        if label and label["main"] and label["ceph_fsid"]:
-            links = sorted(names.get(os.path.realpath(device), []))
-            osd = {key: label[key] for key in ("ceph_fsid", "osd_uuid", "id")}
-            found.append({"device": str(device), "links": links} | osd)
+        links = sorted(names.get(os.path.realpath(device), []))
+        osds = _on_volumes(device) or _on_disk(device)
+        found += [{"device": str(device), "links": links} | osd for osd in osds]
     return found
+
+
+def _on_disk(device: Path) -> list[Object]:
+    """The OSD on a device itself."""
+    label = _bluestore.read(device)
+    if not (label and label["main"] and label["ceph_fsid"]):
+        return []
+    return [{key: label[key] for key in ("ceph_fsid", "osd_uuid", "id")}]
+
+
+def _on_volumes(device: Path) -> list[Object]:
+    """The OSDs on the logical volumes of a device, as LVM's tags say."""
+    tags = [volume["tags"] for volume in (_lvm_metadata.read(str(device)) or {}).get("volumes", [])]
+    return [
+        {"ceph_fsid": tag["ceph.cluster_fsid"], "osd_uuid": tag.get("ceph.osd_fsid"), "id": int(tag["ceph.osd_id"])}
+        for tag in tags
+        if tag.get("ceph.type") == "block" and tag.get("ceph.cluster_fsid") and tag.get("ceph.osd_id", "").isdigit()
+    ]
 
 
 def device_mapper() -> bool:

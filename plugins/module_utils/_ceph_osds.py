@@ -8,41 +8,70 @@ Private to the collection.
 
 from __future__ import annotations
 
-import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ansible_collections.cairn.hci.plugins.module_utils import _block_device, _bluestore
+from ansible_collections.cairn.hci.plugins.module_utils import _block_device
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_daemon as daemon
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_devices as devices
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_node as node
+from ansible_collections.cairn.hci.plugins.module_utils import _ceph_osd_make as make
+from ansible_collections.cairn.hci.plugins.module_utils import _ceph_osd_slots as slots
 from ansible_collections.cairn.hci.plugins.module_utils._ceph import CephResource, Cluster
-from ansible_collections.cairn.hci.plugins.module_utils._config_file import write
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, ResourceError
 
-OSDS = Path("/var/lib/ceph/osd")
-# Raw devices belong to root after a restart; those below LVM are handed to Ceph by its own udev rules.
-DROP_IN = Path("/etc/systemd/system/ceph-osd@.service.d/cairn.conf")
-DROP_IN_TEXT = """\
-# Written by cairn.hci: without LVM nothing gives the device to Ceph when the node starts.
-[Service]
-ExecStartPre=+/usr/bin/chown ceph:ceph /var/lib/ceph/osd/ceph-%i/block
-"""
 PARALLEL = 4
 
 
 def osdmap(dump: Object, tree: list[Object]) -> dict[str, Object]:
-    """The OSDs that the cluster knows, by uuid. `booted`: whether it has ever been up."""
+    """The OSDs that the cluster knows, by uuid. `booted`: whether it has ever been up, as the OSD of this uuid.
+
+    One that was destroyed and is made again with its id is `new`, too, and `again`. Destroyed ones have no uuid.
+    """
     classes = {entry["id"]: entry.get("device_class") or None for entry in tree}
     return {
         osd["uuid"]: {
             "id": osd["osd"],
             "up": bool(osd["up"]),
-            "booted": bool(osd["up"] or osd["up_from"]),
+            "booted": bool(osd["up"] or (osd["up_from"] and "new" not in osd.get("state", []))),
+            "again": bool(osd["up_from"]),
             "class": classes.get(osd["osd"]),
         }
         for osd in dump["osds"]
+        if "destroyed" not in osd.get("state", [])
+    }
+
+
+def own_fsid(path: str) -> str | None:
+    """The cluster of this node's configuration."""
+    conf = Path(path)
+    fsid: str | None = node.parse_conf(conf.read_text(encoding="utf-8") if conf.exists() else "")["fsid"]
+    return fsid
+
+
+def layout(wanted: Object) -> Object:
+    """How the OSDs of a device shall be; see :func:`_ceph_devices.verdict`."""
+    db = wanted.get("db_devices")
+    shall = {"encrypted": wanted.get("encrypted"), "per_device": wanted.get("per_device")}
+    return shall | {"db": None if db is None else bool(db)}
+
+
+def to_dict(device: Object, kept: list[Object], osds: dict[str, Object], boot: bool) -> Object | None:
+    """The OSDs on a device; None where there is none that the cluster knows."""
+    if not kept:
+        return None
+    found = [osds[osd["osd_uuid"]] for osd in kept]
+    classes = sorted({str(osd["class"]) for osd in found if osd["class"]})
+    return {
+        "device": device["path"],
+        "ids": [osd["id"] for osd in found],
+        "uuids": [osd["osd_uuid"] for osd in kept],
+        "class": ",".join(classes) or None,
+        "up": all(osd["up"] for osd in found),
+        "enabled": boot,
+        "lvm": all(osd["volume"] is not None for osd in kept),
+        "encrypted": any(osd["encrypted"] for osd in kept),
+        "db": any(osd["db"] for osd in kept),
     }
 
 
@@ -59,25 +88,39 @@ class CephOsd(CephResource):
         self.fsid: str | None = params.get("fsid")
         self.found: dict[str, Object] = {}
         self.osds: dict[str, Object] | None = None
+        self.places: dict[str, list[tuple[str, int]]] = {}
+        self.slots: dict[str, list[make.Slot]] = {}
+        self.ids: list[int] = list(params.get("ids") or [])
 
     def expand(self, items: list[Object]) -> list[Object]:
         """Return one item for each device that the patterns and the filter mean."""
         self.lock.take()
-        self.fsid = self.fsid or self.own_fsid()
-        return [item | {"device": path} for item in items for path in self.choose(item)]
+        self.fsid = self.fsid or own_fsid(self.params["conf"])
+        chosen = []
+        for item in items:
+            fast = self.inspect(item.get("db_devices") or [], "ceph_osd_db_devices")
+            own = item | {"db_devices": None if item.get("db_devices") is None else list(fast.values())}
+            chosen += [own | {"device": path} for path in self.choose(item, set(fast))]
+        return chosen
 
-    def own_fsid(self) -> str | None:
-        """The cluster of this node's configuration."""
-        conf = Path(self.params["conf"])
-        fsid: str | None = node.parse_conf(conf.read_text(encoding="utf-8") if conf.exists() else "")["fsid"]
-        return fsid
+    def inspect(self, patterns: list[str], variable: str) -> dict[str, str]:
+        """Find and inspect devices: kernel name -> path."""
+        names = _block_device.names(patterns, variable)
+        if not names and patterns:
+            raise ResourceError(f"No disk of this node matches {', '.join(patterns)}: correct {variable}.")
+        self.found |= {path: _block_device.inspect(path) for path in names.values()}
+        return names
 
-    def choose(self, item: Object) -> list[str]:
-        """Find and inspect the devices of an item."""
-        found = [_block_device.inspect(path) for path in _block_device.names(item["device"]).values()]
-        if not found and item["device"] and item["state"] == "present":
-            raise ResourceError(f"No disk of this node matches {', '.join(item['device'])}: correct ceph_osd_devices.")
-        chosen = devices.select(found, item.get("filter"), self.fsid, item.get("wipe") or [])
+    def choose(self, item: Object, fast: set[str]) -> list[str]:
+        """Find and inspect the devices of an item; those of the databases are none of them."""
+        patterns = item["device"]
+        names = _block_device.names(patterns)
+        found = [_block_device.inspect(path) for kernel, path in names.items() if kernel not in fast]
+        if not found and patterns and item["state"] == "present" and not self.ids:
+            raise ResourceError(f"No disk of this node matches {', '.join(patterns)}: correct ceph_osd_devices.")
+        # A disk that is to be replaced may still be there, and matches the same pattern as the new one.
+        wanted = item.get("filter") or ({"count": None} if self.ids else None)
+        chosen = devices.select(found, wanted, self.fsid, item.get("wipe") or [])
         self.found |= {device["path"]: device for device in chosen}
         return [device["path"] for device in chosen]
 
@@ -91,39 +134,82 @@ class CephOsd(CephResource):
         dump = self.cluster.command({"prefix": "osd dump"})
         self.osds = osdmap(dump, self.cluster.command({"prefix": "osd tree"})["nodes"])
         if wanted is None:
-            self.found = {osd["device"]: _block_device.inspect(osd["device"]) for osd in node.labels()}
-        paths = list(self.found) if wanted is None else [item["device"] for item in wanted]
+            paths = _block_device.disks()
+            self.found = {path: _block_device.inspect(path) for path in paths}
+        else:
+            paths = [item["device"] for item in wanted]
+            self.check([item for item in wanted if item.get("state") == "present"])
         found = {path: self.to_dict(path) for path in paths}
         return {path: osd for path, osd in found.items() if osd}
 
     def to_dict(self, path: str) -> Object | None:
-        """The OSD on a device; None where there is none that the cluster knows."""
+        """The OSDs on a device; None where there is none that the cluster knows."""
         device = self.found.setdefault(path, _block_device.inspect(path))
-        label = device["label"]
-        osd = (self.osds or {}).get(label["osd_uuid"]) if label and label["ready"] else None
-        if osd is None or label["ceph_fsid"] != self.fsid:
-            return None
-        boot = device["lvm"] or daemon.unit(f"ceph-osd@{osd['id']}")["enabled"]
-        return {"device": path, "uuid": label["osd_uuid"], "lvm": device["lvm"], "enabled": boot} | {
-            key: osd[key] for key in ("id", "up", "class")
+        kept = [osd for osd in devices.finished(device, self.fsid, self.osds or {}) if osd["ready"] is not False]
+        boot = all(make.enabled(osd["id"], osd["osd_uuid"], bool(osd["volume"])) for osd in kept)
+        return to_dict(device, kept, self.osds or {}, boot)
+
+    def check(self, items: list[Object]) -> None:
+        """Find out before any change whether there is room for all databases, and a device for each id to be taken."""
+        # What is refused for itself is told by plan(), for all devices at once.
+        good = [item for item in items if not self.refused(item)]
+        self.places = slots.databases(good, self.found, self.fsid, self.osds)
+        if not self.ids:
+            return
+        new = {item["device"]: slots.missing(self.found[item["device"]], item, self.fsid, self.osds) for item in good}
+        free = [path for path, count in new.items() if count]
+        if sum(new.values()) not in (0, len(self.ids)):
+            raise ResourceError(
+                f"osd.{','.join(map(str, self.ids))} can be made anew only where as many new OSDs are to be made, and "
+                f"{len(free)} disks are empty and match ({', '.join(free)}); name the new one with -e device=PATH."
+            )
+
+    def refused(self, item: Object) -> bool:
+        """Whether nothing can be made of a device."""
+        try:
+            self.choice(item)
+        except ResourceError:
+            return True
+        return False
+
+    def choice(self, wanted: Object) -> str:
+        """What becomes of a device."""
+        device = self.found[wanted["device"]]
+        return devices.verdict(device, self.fsid, self.osds, wanted.get("wipe") or [], layout(wanted))
+
+    def normalise(self, wanted: Object, current: Object | None) -> Object:
+        """Raise ResourceError for what needs logical volumes, where the kernel has none."""
+        asked = {
+            "ceph_osd_encrypted": wanted.get("encrypted"),
+            "ceph_osd_db_devices": wanted.get("db_devices"),
+            "ceph_osds_per_device": (wanted.get("per_device") or 1) > 1,
         }
+        if any(asked.values()) and not node.device_mapper():
+            names = ", ".join(name for name, value in asked.items() if value)
+            raise ResourceError(f"{names}: this node's kernel has no device-mapper; use another kernel, or do without.")
+        return wanted
 
     def plan(self, current: Object | None, wanted: Object) -> list[Change]:
         """Keep, enrol or refuse; see :func:`_ceph_devices.verdict`."""
         if wanted["state"] == "absent":
             return super().plan(current, wanted)
         device = self.found[wanted["device"]]
-        choice = devices.verdict(device, self.fsid, self.osds, wanted.get("wipe") or [])
+        choice = self.choice(wanted)
         if choice == devices.KEEP:
             now = current or {"up": False, "enabled": False, "class": wanted["class"]}
             shall = {"up": True, "enabled": True, "class": wanted["class"]}
             return [Change(f, now[f], value) for f, value in shall.items() if value is not None and now[f] != value]
-        lost = devices.contents(device, self.fsid) if choice != devices.ENROL else None
+        lost = devices.contents(device, self.fsid) if choice != devices.ENROL and current is None else None
         changes = [Change("device", lost, wanted["device"], "create")]
-        return changes + [Change("class", None, wanted["class"], "create")] * bool(wanted["class"])
+        asked = {"class": wanted["class"], "encrypted": wanted.get("encrypted"), "db": bool(wanted.get("db_devices"))}
+        return changes + [Change(field, None, value, "create") for field, value in asked.items() if value]
 
     def apply_all(self, work: list[tuple[Object | None, Object, list[Change]]]) -> None:
-        """Several devices at once, then wait for all of them together."""
+        """Volumes one after the other, then several devices at once, then wait for all of them together."""
+        present = [wanted for _current, wanted, _changes in work if wanted["state"] == "present"]
+        self.forget(present)
+        for wanted in present:
+            self.prepare(wanted)
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
             jobs = [pool.submit(self.apply, *one) for one in work]
         errors = [str(error) for job in jobs if (error := job.exception()) and isinstance(error, ResourceError)]
@@ -132,125 +218,108 @@ class CephOsd(CephResource):
                 job.result()
         if errors:
             raise ResourceError("\n".join(errors))
-        paths = [wanted["device"] for _current, wanted, _changes in work if wanted["state"] == "present"]
+        paths = [wanted["device"] for wanted in present]
         for path in paths:
             self.found[path] = _block_device.inspect(path)
-        uuids = {self.found[path]["label"]["osd_uuid"]: path for path in paths}
-        daemon.wait(
-            lambda: self.up(set(uuids)), self.params["timeout"], f"Not all of {', '.join(paths)} came up as OSDs"
-        )
+        uuids = {osd["osd_uuid"] for path in paths for osd in devices.osds_on(self.found[path])}
+        daemon.wait(lambda: self.up(uuids), self.params["timeout"], f"Not all of {', '.join(paths)} came up as OSDs")
 
     def up(self, uuids: set[str]) -> bool:
         """Whether the cluster sees these OSDs up."""
         osds = self.cluster.command({"prefix": "osd dump"})["osds"]
         return uuids <= {osd["uuid"] for osd in osds if osd["up"]}
 
+    def prepare(self, wanted: Object) -> None:
+        """Make a device ready: empty, without what an interrupted run has left, with volumes for its new OSDs."""
+        path = wanted["device"]
+        device, choice = self.found[path], self.choice(wanted)
+        if choice == devices.KEEP:
+            return
+        if choice == devices.ERASE or (choice == devices.FINISH and not device["lvm"]):
+            make.empty(device)
+        elif choice == devices.FINISH:
+            slots.clean(device, self.osds)
+        self.found[path] = device = _block_device.inspect(path)
+        if node.device_mapper():
+            places = [self.place(name, size, wanted) for name, size in self.places.get(path, [])]
+            count = slots.missing(device, wanted, self.fsid, self.osds)
+            ids, self.ids = self.ids[:count], self.ids[count:]
+            self.slots[path] = slots.volumes(device, wanted, places, ids)
+
+    def place(self, path: str, size: int, wanted: Object) -> tuple[Object, str, int]:
+        """A device of databases, ready to take one: its group, the device and the size."""
+        device = _block_device.inspect(path)
+        return slots.open_database(device, wanted.get("wipe") or [], self.fsid), f"/dev/{device['kernel']}", size
+
+    def forget(self, work: list[Object]) -> None:
+        """Give up OSDs whose making was cut short: their ids become free, or destroyed again where they were before."""
+        for wanted in work:
+            for osd in devices.begun(self.found[wanted["device"]], self.osds):
+                make.clear(osd["id"])
+                verb = "destroy-new" if osd["again"] else "purge-new"
+                self.cluster.command({"prefix": f"osd {verb}", "id": osd["id"], "yes_i_really_mean_it": True})
+                if osd["again"] and osd["id"] not in self.ids:
+                    self.ids.append(osd["id"])
+        for path in {path for wanted in work for path in wanted.get("db_devices") or []}:
+            if self.found[path]["lvm"]:
+                slots.clean(self.found[path], self.osds)
+
     def apply(self, current: Object | None, wanted: Object, changes: list[Change]) -> None:
-        """Bring one device to be a running OSD; safe to run again at any point."""
+        """Bring one device to be running OSDs; safe to run again at any point."""
         device = self.found[wanted["device"]]
         if wanted["state"] == "absent":
             self.remove(current or {}, wanted)
             return
-        choice = devices.verdict(device, self.fsid, self.osds, wanted.get("wipe") or [])
-        if choice == devices.KEEP:
+        if self.slots.get(wanted["device"]):
+            # Making bluestore on a large disk takes long.
+            for slot in self.slots[wanted["device"]]:
+                make.make(slot, wanted, 10 * self.params["timeout"])
+        elif self.choice(wanted) != devices.KEEP:
+            make.make_raw(device, wanted, 10 * self.params["timeout"])
+        else:
             self.keep(current or {}, wanted, device)
-            return
-        if choice != devices.ENROL:
-            self.forget(device)
-            _block_device.erase(device)
-        self.enrol(device, wanted["class"])
-
-    def forget(self, device: Object) -> None:
-        """Free the id of an OSD whose making was interrupted."""
-        osd = (self.osds or {}).get(device["label"]["osd_uuid"]) if device["label"] else None
-        if osd and not osd["booted"]:
-            self.cluster.command({"prefix": "osd purge-new", "id": osd["id"], "yes_i_really_mean_it": True})
-
-    def enrol(self, device: Object, device_class: str | None) -> None:
-        """Make an OSD of an empty device: on a logical volume where the kernel can, else on the device itself."""
-        path = device["path"]
-        options = ["--bluestore", "--data", path]
-        options += ["--crush-device-class", device_class] if device_class else []
-        # Making bluestore on a large disk takes long.
-        seconds = 10 * self.params["timeout"]
-        if node.device_mapper():
-            daemon.run("ceph-volume", "lvm", "create", *options, seconds=seconds)
-            return
-        daemon.run("ceph-volume", "raw", "prepare", "--no-tmpfs", *options, seconds=seconds)
-        label = _bluestore.read(path)
-        if label is None:
-            raise ResourceError(f"{path}: 'ceph-volume raw prepare' made no OSD; see /var/log/ceph/ceph-volume.log.")
-        self.start_raw(device, label["id"])
-
-    def start_raw(self, device: Object, ident: int) -> None:
-        """Start an OSD without LVM, now and whenever the node starts."""
-        link = OSDS / f"ceph-{ident}" / "block"
-        link.unlink(missing_ok=True)
-        # A name that stays when other disks come and go.
-        link.symlink_to(device["path"] if "/disk/by-" in device["path"] else device["aliases"][0])
-        if not DROP_IN.exists():
-            write({"path": str(DROP_IN), "mode": "0644", "owner": "root", "group": "root"}, DROP_IN_TEXT)
-            daemon.run("systemctl", "daemon-reload", seconds=60)
-        daemon.start(f"ceph-osd@{ident}")
 
     def keep(self, current: Object, wanted: Object, device: Object) -> None:
-        """Start an OSD that is down, be its node new; set its class."""
-        label = device["label"]
-        ident = label["id"]
-        if not (current.get("up") and current.get("enabled")):
-            if device["lvm"]:
-                daemon.run("ceph-volume", "lvm", "activate", str(ident), label["osd_uuid"], seconds=120)
-                daemon.start(f"ceph-osd@{ident}")
-            else:
-                self.prime(device["path"], ident)
-                self.start_raw(device, ident)
-        if wanted["class"] and current.get("class") not in (None, wanted["class"]):
-            self.reclass(ident, wanted["class"])
-
-    def prime(self, path: str, ident: int) -> None:
-        """Write the directory of an OSD anew from its label, as `ceph-volume raw activate` does."""
-        directory = OSDS / f"ceph-{ident}"
-        if daemon.unit(f"ceph-osd@{ident}")["running"]:
-            return
-        directory.mkdir(mode=0o755, exist_ok=True)
-        (directory / "block").unlink(missing_ok=True)
-        command = ["ceph-bluestore-tool", "prime-osd-dir", "--path", str(directory), "--no-mon-config", "--dev", path]
-        daemon.run(*command, seconds=60)
-        for entry in (directory, *directory.iterdir()):
-            shutil.chown(entry, "ceph", "ceph")
+        """Start OSDs that are down, be their node new; set their class."""
+        for osd in devices.finished(device, self.fsid, self.osds):
+            ident = osd["id"]
+            if not (current.get("up") and current.get("enabled")):
+                if osd["volume"]:
+                    make.start_volume(ident, osd["osd_uuid"])
+                else:
+                    make.prime(device["path"], ident)
+                    make.start_raw(device, ident)
+            if wanted["class"] and current.get("class") not in (None, wanted["class"]):
+                self.reclass(ident, wanted["class"])
 
     def reclass(self, ident: int, device_class: str) -> None:
         """Change the class of an OSD, with its own key: that of bootstrap-osd may not."""
-        keyring = str(OSDS / f"ceph-{ident}" / "keyring")
+        keyring = str(make.OSDS / f"ceph-{ident}" / "keyring")
         with Cluster({**self.params, "client": f"osd.{ident}", "keyring": keyring}) as cluster:
             cluster.command({"prefix": "osd crush rm-device-class", "ids": [str(ident)]})
             command = {"prefix": "osd crush set-device-class", "class": device_class, "ids": [str(ident)]}
             cluster.command(command)
 
-    def remove(self, osd: Object, wanted: Object) -> None:
-        """Take an OSD out for good, once all its data is elsewhere."""
-        ident = osd["id"]
-        self.cluster.command({"prefix": "osd out", "ids": [str(ident)]})
-        complaint = f"osd.{ident} is out, its data is still being moved; run again when it is done: it was not so"
-        daemon.wait(lambda: self.safe(ident), self.params["timeout"], complaint)
-        daemon.stop(f"ceph-osd@{ident}")
-        self.cluster.command({"prefix": "osd down", "ids": [str(ident)]})
-        # A command of the manager, which looks once more whether data would be lost.
-        self.cluster.command({"prefix": "osd purge", "id": ident, "yes_i_really_mean_it": True}, manager=True)
-        directory = OSDS / f"ceph-{ident}"
-        if directory.exists() and not os.path.ismount(directory):
-            shutil.rmtree(directory)
+    def remove(self, current: Object, wanted: Object) -> None:
+        """Take the OSDs of a device out for good, once all their data is elsewhere."""
+        names = [str(ident) for ident in current["ids"]]
+        self.cluster.command({"prefix": "osd out", "ids": names})
+        who = ", ".join(f"osd.{name}" for name in names)
+        complaint = f"The data of {who} is still being moved; run again when it is done: it was not so"
+        daemon.wait(lambda: self.safe(names), self.params["timeout"], complaint)
+        for ident in current["ids"]:
+            make.stop(ident)
+            self.cluster.command({"prefix": "osd down", "ids": [str(ident)]})
+            # A command of the manager, which looks once more whether data would be lost.
+            self.cluster.command({"prefix": "osd purge", "id": ident, "yes_i_really_mean_it": True}, manager=True)
         device = self.found[wanted["device"]]
         if devices.consented(device, wanted.get("wipe") or []):
-            if osd["lvm"]:
-                daemon.run("ceph-volume", "lvm", "zap", "--destroy", device["path"], seconds=600)
-            else:
-                _block_device.erase(device)
+            make.empty(device)
 
-    def safe(self, ident: int) -> bool:
-        """Whether no data would be lost with this OSD."""
+    def safe(self, names: list[str]) -> bool:
+        """Whether no data would be lost with these OSDs."""
         try:
-            answer = self.cluster.command({"prefix": "osd safe-to-destroy", "ids": [str(ident)]}, manager=True)
+            answer = self.cluster.command({"prefix": "osd safe-to-destroy", "ids": names}, manager=True)
         except ResourceError:
             return False
-        return ident in (answer or {}).get("safe_to_destroy", [])
+        return set(map(int, names)) <= set((answer or {}).get("safe_to_destroy", []))

@@ -12,7 +12,8 @@ import json
 import shutil
 from pathlib import Path
 
-from ansible_collections.cairn.hci.plugins.module_utils import _block_device, _ceph_node
+from ansible_collections.cairn.hci.plugins.module_utils import _block_device, _ceph_node, _lvm_metadata
+from ansible_collections.cairn.hci.plugins.module_utils import _ceph_osd_make as make
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_daemon import run, stop
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, Resource
 
@@ -51,16 +52,23 @@ class CephPurge(Resource):
         found = {item["fsid"]: to_dict(item["fsid"], report) for item in wanted or []}
         return {fsid: part for fsid, part in found.items() if part is not None}
 
+    def devices(self, fsid: str) -> list[str]:
+        """The disks with OSDs of the cluster or their databases."""
+        paths = {osd["device"] for osd in _ceph_node.labels() if osd["ceph_fsid"] == fsid}
+        for path in _block_device.disks():
+            tags = [volume["tags"] for volume in (_lvm_metadata.read(path) or {}).get("volumes", [])]
+            if any(tag.get("ceph.cluster_fsid") == fsid for tag in tags):
+                paths.add(path)
+        return sorted(paths)
+
     def apply(self, current: Object | None, wanted: Object, changes: list[Change]) -> None:
         """Stop the daemons, erase the OSDs, then remove what makes the node a member: an interrupted run goes on."""
         for unit in units():
             stop(unit)
         for osd in (current or {})["osds"]:
-            device = _block_device.inspect(osd["device"])
-            if device["kernel"].startswith("dm-"):
-                run("ceph-volume", "lvm", "zap", "--destroy", osd["device"], seconds=600)
-            else:
-                _block_device.erase(device)
+            make.clear(osd["id"])
+        for path in self.devices((current or {})["fsid"]):
+            make.empty(_block_device.inspect(path))
         run("systemctl", "stop", "ceph.target", "ceph-crash.service", seconds=120)
         # Not is_mount(): on an overlay a file has another device number than its directory.
         mounted = {line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()}

@@ -58,12 +58,12 @@ def nics(vm: Machine, networks: Networks) -> list[Object]:
             name = next(f"{name}-{count}" for count in range(2, len(taken) + 3) if f"{name}-{count}" not in taken)
         seen = networks[nic["network"]]
         if nic.get("vlan"):
-            seen = Guests(mtu=seen.mtu, most=seen.most)
+            seen = Guests(mtu=seen.mtu, most=seen.most, narrow=seen.narrow)
         unknown = seen.cidr is None and not nic.get("vlan") and not networks.inventory.answered()
         if nic.get("mtu") and seen.most and nic["mtu"] > seen.most:
             raise ResourceError(
-                f"vm_nics[{number}].mtu {nic['mtu']} is more than the {seen.most} that {nic['network']} carries; "
-                "lower it, or raise the mtu of the bridge."
+                f"vm_nics[{number}].mtu {nic['mtu']} is more than {nic['network']} carries: the most is {seen.most}, "
+                f"by {seen.narrow}; lower it, or raise the mtu of the network."
             )
         default = str(vm.address) if number == 0 and vm.address else "dhcp"
         wanted = "dhcp" if unknown else nic.get("address") or default

@@ -27,8 +27,10 @@ STICKINESS = 10_000
 # What any node counts that is there, see `there()`: more than a preference.
 THERE = 10_000
 # Seconds that the agent has beyond vm_shutdown_timeout, to end a guest that did not shut down.
-STOP_MARGIN = 30
+STOP_MARGIN = 120
 SHUTDOWN_TIMEOUT = 120
+# After this long without another one, a failure is forgotten.
+FAILURE_TIMEOUT = "10min"
 DOMAIN = "cairn-domain"
 # Seconds that one attempt of all devices of a level may take, apart from waiting for a watchdog.
 FENCING_TIMEOUT = 60
@@ -65,7 +67,7 @@ def template() -> Element:
         "allow-migrate": "true",
         "resource-stickiness": STICKINESS,
         "migration-threshold": 2,
-        "failure-timeout": "10min",
+        "failure-timeout": FAILURE_TIMEOUT,
     }
     found.append(values("meta_attributes", "meta", "template", meta))
     ops = operations(
@@ -84,7 +86,9 @@ def fence_device(device: Object) -> Element:
     """A fence device as a resource."""
     found = Element("primitive", {"id": device["id"], "class": "stonith", "type": device["agent"]})
     found.append(values("instance_attributes", "params", device["id"], device["parameters"]))
-    found.append(values("meta_attributes", "meta", device["id"], {"resource-stickiness": 1}))
+    # One that works again is not reported for ever.
+    meta = {"resource-stickiness": 1, "failure-timeout": FAILURE_TIMEOUT}
+    found.append(values("meta_attributes", "meta", device["id"], meta))
     found.append(operations(device["id"], {"name": "monitor", "interval": "60s", "timeout": "60s"}))
     return found
 

@@ -14,7 +14,19 @@ import shlex
 from dataclasses import dataclass, field
 
 from ansible_collections.cairn.hci.plugins.module_utils import _ifupdown, _networkd
-from ansible_collections.cairn.hci.plugins.module_utils._bridge import Node, enslaved, info, kind, live_vxlan, to_dict
+from ansible_collections.cairn.hci.plugins.module_utils._bridge import (
+    BOND,
+    Node,
+    Task,
+    enslaved,
+    info,
+    is_a,
+    kind,
+    live_bond,
+    live_vxlan,
+    satisfied,
+    to_dict,
+)
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 
 # Left untouched when a route is restored: the kernel makes them itself.
@@ -33,6 +45,7 @@ class Change:
     reconfigured: set[str] = field(default_factory=set)
     dropped: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
+    rebuilt: set[str] = field(default_factory=set)
     before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
 
@@ -47,26 +60,29 @@ def quote(*words: object) -> str:
     return shlex.join(str(word) for word in words)
 
 
-def handed_back(node: Node, name: str, leaving: set[str]) -> dict[str, str]:
-    """The file that gives the addresses of a removed bridge to its first port, from which they once came."""
+def handed_back(node: Node, name: str, task: Task) -> dict[str, str]:
+    """The file that gives the addresses of a removed bridge or bond to its first port, from which they once came."""
     options = _networkd.options(node.files, name) or to_dict(node, name)
     if not options or not options["ports"] or not options["addresses"]:
         return {}
     port = options["ports"][0]
-    if port not in node.links or port in leaving:
+    if port in task.leaving and is_a(node, port) == "bond":
+        port = next(iter((to_dict(node, port) or {"ports": []})["ports"]), port)
+    if port not in node.links or port in task.leaving:
         return {}
     plain = {"name": port, "type": "interface", "ports": [], "vlan_aware": False, "mac": None, "vxlan": None}
+    plain |= {"bond": None, "master": None}
     return _networkd.files(options | plain)
 
 
-def removed(node: Node, change: Change, name: str, leaving: set[str]) -> None:
+def removed(node: Node, change: Change, name: str, task: Task) -> None:
     """Add the removal of one object."""
     saved = _networkd.options(node.files, name)
-    bridge = kind(node.links.get(name)) == "bridge"
-    ports = sorted({*enslaved(node, name), *_networkd.members(node.files, name)}) if bridge or saved else []
+    made = is_a(node, name) != "interface"
+    ports = sorted({*enslaved(node, name), *_networkd.members(node.files, name)}) if made or saved else []
     change.forget(_networkd.owned(node.files, name))
-    if bridge or (saved and saved["type"] == "bridge"):
-        change.files |= handed_back(node, name, leaving)
+    if made:
+        change.files |= handed_back(node, name, task)
         change.deleted |= {port for port in ports if kind(node.links.get(port)) == "vxlan"}
         change.deleted.add(name)
     change.links |= {name, *ports}
@@ -85,6 +101,16 @@ def rebuilt_vxlan(node: Node, change: Change, wanted: Object) -> None:
         change.after.append(quote("bridge", "fdb", "delete", _networkd.FLOOD, "dev", device, "dst", remote, "self"))
 
 
+def rebuilt_bond(node: Node, change: Change, wanted: Object) -> None:
+    """Add the making anew of a bond that exists: the kernel changes neither mode nor LACP rate while it has ports."""
+    live = {"bond": live_bond(node, wanted["name"])}
+    if live["bond"] is None or satisfied("bond", live, wanted):
+        return
+    change.rebuilt.add(wanted["name"])
+    change.before.append(quote("ip", "link", "delete", "dev", wanted["name"]))
+    change.reconfigured |= {wanted["name"], *wanted["ports"]}
+
+
 def present(node: Node, change: Change, wanted: Object) -> None:
     """Add the making or changing of one object."""
     name = wanted["name"]
@@ -99,12 +125,13 @@ def present(node: Node, change: Change, wanted: Object) -> None:
         change.reconfigured |= {name, *wanted["ports"], *overlay(wanted)}
     change.links |= overlay(live) if (live := to_dict(node, name)) else set()
     rebuilt_vxlan(node, change, wanted)
+    rebuilt_bond(node, change, wanted)
     link = node.links.get(name)
     if link is not None and bool(info(link).get("vlan_filtering")) != wanted["vlan_aware"]:
         value = int(wanted["vlan_aware"])
         change.before.append(quote("ip", "link", "set", "dev", name, "type", "bridge", "vlan_filtering", value))
     change.dropped |= {port for port in dropped if port in node.links}
-    taken = [port for port in wanted["ports"] if node.links[port].get("master") != name]
+    taken = [port for port in wanted["ports"] if node.links.get(port, {"master": name}).get("master") != name]
     change.before += [quote("ip", "address", "flush", "dev", port, "scope", "global") for port in taken]
 
 
@@ -113,12 +140,12 @@ def overlay(wanted: Object) -> set[str]:
     return {_networkd.vxlan_name(wanted["vxlan"])} if wanted["vxlan"] else set()
 
 
-def make(node: Node, items: list[Object], leaving: set[str]) -> Change:
-    """One change for all objects (complete options). `leaving` are all that the task wants absent."""
+def make(node: Node, items: list[Object], task: Task) -> Change:
+    """One change for all objects (complete options) of a task that change."""
     change = Change()
     for wanted in sorted(items, key=lambda item: item["state"] == "present"):
         if wanted["state"] == "absent":
-            removed(node, change, wanted["name"], leaving)
+            removed(node, change, wanted["name"], task)
         else:
             present(node, change, wanted)
     change.created = {name for name in change.links if name not in node.links}
@@ -142,7 +169,7 @@ def apply_script(change: Change, clients: list[int], module: int) -> str:
     lines += [f"kill -KILL {pid}" for pid in clients]
     lines += change.before
     known = change.links - change.created
-    again = [f"  networkctl reconfigure {quote(name)}" for name in sorted(change.reconfigured & known)]
+    again = [f"  networkctl reconfigure {quote(name)}" for name in sorted(change.reconfigured & known - change.rebuilt)]
     lines += [
         *(["systemctl daemon-reload"] if _networkd.WAIT_ONLINE in change.files else []),
         "systemctl --quiet is-enabled systemd-networkd.service || systemctl --quiet enable systemd-networkd.service",
@@ -191,23 +218,46 @@ def route_line(entry: Object) -> str | None:
     return " ".join(str(word) for word in words)
 
 
+def bond_words(node: Node, name: str) -> str:
+    """The options of a bond as `ip link` takes them, but its primary, which must be a port by then."""
+    words = {"lacp_rate": "lacp_rate", "hash_policy": "xmit_hash_policy", "mode": "mode", "miimon": "miimon"}
+    live = live_bond(node, name) or {}
+    # The LACP rate of another mode is refused.
+    given = {key: live.get(key) for key in BOND if key in words and (key != "lacp_rate" or live["mode"] == "802.3ad")}
+    return " ".join(f"{words[key]} {value}" for key, value in given.items() if value is not None)
+
+
+def made_lines(node: Node, change: Change, name: str) -> list[str]:
+    """The lines that make a bridge or bond again as it was."""
+    link, lines = node.links[name], []
+    if name in change.rebuilt:
+        lines.append(f"link delete dev {name}")
+    if name in change.deleted and kind(link) == "bridge":
+        lines.append(f"link add name {name} address {link['address']} type bridge forward_delay 0")
+    if name in change.deleted | change.rebuilt and kind(link) == "bond":
+        lines.append(f"link add name {name} address {link['address']} type bond {bond_words(node, name)}")
+    if info(link).get("vlan_filtering"):
+        lines.append(f"link set dev {name} type bridge vlan_filtering {info(link)['vlan_filtering']}")
+    return lines
+
+
 def live_batch(node: Node, change: Change) -> list[str]:
     """The lines of `ip -batch` that bring the links of a change back to what they were."""
     known = sorted(name for name in change.links if name in node.links)
-    lines = []
-    for name in known:
-        link = node.links[name]
-        if name in change.deleted and kind(link) == "bridge":
-            lines.append(f"link add name {name} address {link['address']} type bridge forward_delay 0")
-        if info(link).get("vlan_filtering"):
-            lines.append(f"link set dev {name} type bridge vlan_filtering {info(link)['vlan_filtering']}")
+    lines = [line for name in known for line in made_lines(node, change, name)]
     for name in known:
         link = node.links[name]
         master = f"master {link['master']}" if "master" in link else "nomaster"
+        # A bond takes no port that is up.
+        lines += [f"link set dev {name} down"] if is_a(node, link.get("master", "")) == "bond" else []
         lines.append(f"link set dev {name} {master}")
         lines.append(f"link set dev {name} mtu {link['mtu']}")
         lines.append(f"link set dev {name} {'up' if 'UP' in link['flags'] else 'down'}")
         lines.append(f"address flush dev {name} scope global")
+    primaries = [
+        (name, (live_bond(node, name) or {}).get("primary")) for name in sorted(change.rebuilt | change.deleted)
+    ]
+    lines += [f"link set dev {name} type bond primary {primary}" for name, primary in primaries if primary]
     for name in known:
         entries = node.links[name].get("addr_info", [])
         lines += [address_line(name, e) for e in entries if e.get("scope") not in {"link", "host"} and "local" in e]

@@ -21,6 +21,13 @@ PREFIX = f"{DIRECTORY}/05-cairn-"
 HEADER = "# Written by cairn.hci (module bridge). The next run undoes other changes.\n"
 FLOOD = "00:00:00:00:00:00"
 WORDS = ("dhcp", "auto")
+# Options of a bond and what they are called in [Bond] of systemd.netdev(5); the primary is said in its own file.
+BOND = {
+    "mode": "Mode",
+    "miimon": "MIIMonitorSec",
+    "lacp_rate": "LACPTransmitRate",
+    "hash_policy": "TransmitHashPolicy",
+}
 
 Section = tuple[str, list[tuple[str, str]]]
 
@@ -136,32 +143,45 @@ def layer3(wanted: Object) -> str:
 
 
 def port(wanted: Object, name: str, further: list[Section] | None = None) -> str:
-    """The .network file of a link that is a port of the bridge."""
+    """The .network file of a link that is a port of the bridge or bond."""
+    master = [("Bond" if wanted["type"] == "bond" else "Bridge", wanted["name"])]
+    master += [("PrimarySlave", "yes")] if name == (wanted["bond"] or {}).get("primary") else []
     trunk = [("VLAN", "1-4094"), ("PVID", "1"), ("EgressUntagged", "1")] if wanted["vlan_aware"] else []
     sections: list[Section] = [
         ("Match", [("Name", name)]),
         ("Link", [*mtu_lines(wanted), ("RequiredForOnline", "no")]),
-        ("Network", [("Bridge", wanted["name"]), ("LinkLocalAddressing", "no"), ("IPv6AcceptRA", "no")]),
+        ("Network", [*master, ("LinkLocalAddressing", "no"), ("IPv6AcceptRA", "no")]),
         ("BridgeVLAN", trunk),
     ]
     return render(sections + (further or []))
 
 
+def device(wanted: Object) -> Section:
+    """What a bridge or a bond is."""
+    mac = [("MACAddress", wanted["mac"])] if wanted["mac"] else []
+    return "NetDev", [("Name", wanted["name"]), ("Kind", wanted["type"]), *mac]
+
+
+def bond_netdev(wanted: Object) -> str:
+    """The .netdev file of a bond."""
+    given = {key: value for key, value in wanted["bond"].items() if key in BOND and value is not None}
+    lines = [(BOND[key], f"{value}ms" if key == "miimon" else str(value)) for key, value in given.items()]
+    return render([device(wanted), ("Bond", lines)])
+
+
 def bridge_netdev(wanted: Object) -> str:
     """The .netdev file of a bridge."""
-    device = [("Name", wanted["name"]), ("Kind", "bridge")]
-    device += [("MACAddress", wanted["mac"])] if wanted["mac"] else []
     bridge = [("STP", "no"), ("ForwardDelaySec", "0")]
     # Left out when false: a kernel without VLAN filtering refuses the attribute.
     bridge += [("VLANFiltering", "yes")] if wanted["vlan_aware"] else []
-    return render([("NetDev", device), ("Bridge", bridge)])
+    return render([device(wanted), ("Bridge", bridge)])
 
 
 def vxlan_files(wanted: Object) -> dict[str, str]:
     """The VXLAN device of an overlay, with the other nodes as its flood list."""
     vxlan = wanted["vxlan"]
     name = vxlan_name(vxlan)
-    device = [("Name", name), ("Kind", "vxlan")]
+    itself = [("Name", name), ("Kind", "vxlan")]
     tunnel = [
         ("VNI", str(vxlan["id"])),
         ("Local", vxlan["local"]),
@@ -171,7 +191,7 @@ def vxlan_files(wanted: Object) -> dict[str, str]:
     ]
     flood: list[Section] = [("BridgeFDB", [("MACAddress", FLOOD), ("Destination", ip)]) for ip in vxlan["remotes"]]
     return {
-        path(name, "netdev"): render([("NetDev", device), ("VXLAN", tunnel)]),
+        path(name, "netdev"): render([("NetDev", itself), ("VXLAN", tunnel)]),
         path(name, "network"): port(wanted, name, flood),
     }
 
@@ -179,9 +199,10 @@ def vxlan_files(wanted: Object) -> dict[str, str]:
 def files(wanted: Object) -> dict[str, str]:
     """All files that `wanted` (complete options) needs, path -> text."""
     name = wanted["name"]
-    found = {path(name, "network"): layer3(wanted)}
-    if wanted["type"] == "bridge":
-        found[path(name, "netdev")] = bridge_netdev(wanted)
+    # The file of a bond that is a port is its bridge's.
+    found = {} if wanted["master"] else {path(name, "network"): layer3(wanted)}
+    if wanted["type"] != "interface":
+        found[path(name, "netdev")] = bond_netdev(wanted) if wanted["type"] == "bond" else bridge_netdev(wanted)
         found |= {path(entry, "network"): port(wanted, entry) for entry in wanted["ports"]}
     if wanted["vxlan"]:
         found |= vxlan_files(wanted)
@@ -189,22 +210,45 @@ def files(wanted: Object) -> dict[str, str]:
 
 
 def members(found: dict[str, str], name: str) -> list[str]:
-    """The links that our files make ports of bridge `name`, its VXLAN device among them."""
-    names = [first(text, "Match", "Name") for text in found.values() if first(text, "Network", "Bridge") == name]
+    """The links that our files make ports of bridge or bond `name`, its VXLAN device among them."""
+    names = [first(text, "Match", "Name") for text in found.values() if port_of(text) == name]
     return sorted(entry for entry in names if entry)
 
 
+def port_of(text: str | None) -> str | None:
+    """The bridge or bond that a .network file makes a link a port of."""
+    return first(text, "Network", "Bridge") or first(text, "Network", "Bond")
+
+
+def kind(found: dict[str, str], name: str) -> str | None:
+    """What the .netdev file of a link makes it."""
+    return first(found.get(path(name, "netdev")), "NetDev", "Kind")
+
+
 def owned(found: dict[str, str], name: str) -> list[str]:
-    """The paths among `found` that belong to `name`."""
-    parts = [path(entry, kind) for entry in [name, *members(found, name)] for kind in ("network", "netdev")]
+    """The paths among `found` that belong to `name`: not what a bridge says of its port, nor what a bond itself is."""
+    parts = [path(name, "netdev"), *([] if port_of(found.get(path(name, "network"))) else [path(name, "network")])]
+    for entry in members(found, name):
+        parts += [path(entry, "network"), *([path(entry, "netdev")] if kind(found, entry) == "vxlan" else [])]
     return [entry for entry in parts if entry in found]
+
+
+def read_bond(found: dict[str, str], name: str) -> Object:
+    """The options of a bond from its file and those of its ports."""
+    netdev = found.get(path(name, "netdev"))
+    given: Object = {key: first(netdev, "Bond", word) for key, word in BOND.items()}
+    primaries = [
+        entry for entry in members(found, name) if first(found.get(path(entry, "network")), "Network", "PrimarySlave")
+    ]
+    miimon = number((given["miimon"] or "").removesuffix("ms"))
+    return given | {"miimon": miimon, "primary": next(iter(primaries), None)}
 
 
 def read_vxlan(found: dict[str, str], names: list[str]) -> Object | None:
     """The overlay's options from the files of a bridge's ports."""
     for name in names:
         netdev = found.get(path(name, "netdev"))
-        if first(netdev, "NetDev", "Kind") == "vxlan":
+        if kind(found, name) == "vxlan":
             return {
                 "id": number(first(netdev, "VXLAN", "VNI")),
                 "local": first(netdev, "VXLAN", "Local"),
@@ -225,9 +269,10 @@ def read_routes(text: str) -> tuple[list[str], list[Object]]:
 def options(found: dict[str, str], name: str) -> Object | None:
     """The complete options of `name` as our files have them; None when it has no file of ours, or is but a port."""
     text = found.get(path(name, "network"))
-    if text is None or first(text, "Network", "Bridge"):
+    netdev, is_a, master = found.get(path(name, "netdev")), kind(found, name), port_of(text)
+    if is_a != "bond" and (text is None or master):
         return None
-    netdev = found.get(path(name, "netdev"))
+    text = text or ""
     ports = members(found, name)
     vxlan = read_vxlan(found, ports)
     gateways, others = read_routes(text)
@@ -235,11 +280,13 @@ def options(found: dict[str, str], name: str) -> Object | None:
     words += ["auto"] if first(text, "Network", "IPv6AcceptRA") == "yes" else []
     return {
         "name": name,
-        "type": "bridge" if netdev else "interface",
+        "type": is_a or "interface",
         "ports": [entry for entry in ports if vxlan is None or entry != vxlan_name(vxlan)],
         "vlan_aware": first(netdev, "Bridge", "VLANFiltering") == "yes",
         "mtu": number(first(text, "Link", "MTUBytes")),
         "mac": first(netdev, "NetDev", "MACAddress"),
+        "bond": read_bond(found, name) if is_a == "bond" else None,
+        "master": master,
         "addresses": words + values(text, "Network", "Address"),
         "gateway": gateways,
         "dns": values(text, "Network", "DNS"),

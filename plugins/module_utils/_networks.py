@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ansible_collections.cairn.hci.plugins.module_utils import _addresses
+from ansible_collections.cairn.hci.plugins.module_utils import _addresses, _bridge, _bridge_checks
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, attempt, check_once
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
 from ansible_collections.cairn.hci.plugins.module_utils._schema import Problems, nearest
@@ -25,13 +25,14 @@ WORDS = {"keep", "dhcp", "auto"}
 
 @dataclass
 class Guests:
-    """A network as VMs see it. `mtu` is set where the inventory says it, `most` is what the network carries."""
+    """A network as VMs see it. `mtu` is set where the inventory says it, `most` is what it carries, for `narrow`."""
 
     cidr: _addresses.Network | None = None
     gateways: list[str] = field(default_factory=list)
     dns: list[str] = field(default_factory=list)
     mtu: int | None = None
     most: int | None = None
+    narrow: str = ""
 
 
 def listed(value: str | list[str] | None) -> list[str]:
@@ -79,22 +80,55 @@ def overlay_mtu(node: Machine, overlay: Object) -> int:
     return overlay.get("mtu") or below - OVERHEAD
 
 
+def bonds(node: Machine) -> dict[str, Object]:
+    """The bonds of a node, by name."""
+    return dict(node.get("network_bonds") or {})
+
+
 def links_of(node: Machine, bridge: str) -> list[str]:
-    """A bridge and its ports: where the node's addresses are before and after the bridge is made."""
-    return [bridge, *((node.get("network_bridges").get(bridge) or {}).get("ports") or [])]
+    """A bridge, its ports and theirs: where the node's addresses are before and after the bridge is made."""
+    ports = (node.get("network_bridges").get(bridge) or {}).get("ports") or []
+    return [bridge, *(link for port in ports for link in (port, *(bonds(node).get(port, {}).get("ports") or [])))]
+
+
+def mtu_of(node: Machine, link: str) -> int | None:
+    """The MTU in bytes that the inventory has for a bridge or a bond: its own, else that of what it is joined with."""
+    bridges, joined, storage_net = node.get("network_bridges"), bonds(node), node.get("network_storage") or {}
+    above = [options for options in bridges.values() if link in (options.get("ports") or [])]
+    below = [joined[port] for port in (bridges.get(link) or {}).get("ports") or [] if port in joined]
+    own = [bridges.get(link) or joined.get(link) or {}]
+    used = [storage_net] if storage_net.get("interface") == link else []
+    return next((one["mtu"] for one in (*own, *above, *below, *used) if one.get("mtu")), None)
+
+
+def narrowest(inventory: Inventory, name: str) -> tuple[int | None, str]:
+    """The largest packet in bytes that every node's part of a network carries, and where the smallest part is."""
+    found = []
+    for node in inventory.having(name):
+        overlay = (node.get("network_overlays") or {}).get(name)
+        if overlay is not None:
+            found.append((overlay_mtu(node, overlay), node.name))
+        elif mtu := mtu_of(node, name):
+            found.append((mtu, f"{name} of {node.name}"))
+        else:
+            links = [one for one in (node.facts or {}).get("interfaces", []) if one["name"] in links_of(node, name)]
+            found += [(link["mtu"], f"{link['name']} of {node.name}") for link in links]
+    return min(found, key=lambda one: one[0], default=(None, ""))
 
 
 def seen_by_guests(inventory: Inventory, name: str) -> Guests:
     """What VMs have to know of a network, from the first node that knows."""
     found = Guests()
+    most, narrow = narrowest(inventory, name)
     for node in inventory.having(name):
         bridge = node.get("network_bridges").get(name)
         overlay = (node.get("network_overlays") or {}).get(name)
         if overlay is not None:
-            return Guests(mtu=overlay_mtu(node, overlay), most=overlay_mtu(node, overlay))
+            return Guests(mtu=overlay_mtu(node, overlay), most=most, narrow=narrow)
         found = _on_bridge(node, name, bridge or {})
         if found.cidr is not None:
             break
+    found.most, found.narrow = most, narrow
     return found
 
 
@@ -115,8 +149,7 @@ def _on_bridge(node: Machine, name: str, bridge: Object) -> Guests:
     ]
     gateways = [one for one in gateways if cidr is not None and ipaddress.ip_address(one) in cidr]
     dns = list(bridge.get("dns") or facts.get("name_servers", []))
-    mtus = [link["mtu"] for link in facts.get("interfaces", []) if link["name"] in links]
-    return Guests(cidr, gateways[:1], dns, bridge.get("mtu"), bridge.get("mtu") or min(mtus, default=None))
+    return Guests(cidr, gateways[:1], dns, mtu_of(node, name))
 
 
 def plan(inventory: Inventory) -> dict[str, Object]:
@@ -126,18 +159,20 @@ def plan(inventory: Inventory) -> dict[str, Object]:
 
 
 def _plan_node(node: Machine, storages: dict[str, _addresses.Interface]) -> Object:
-    """The bridges, plain interfaces and overlays of one node."""
-    network, own = node.get("network_storage"), storages[node.name]
+    """The bridges, bonds, plain interfaces and overlays of one node."""
+    network, own = node.get("network_storage") or {}, storages[node.name]
     bridges, interfaces = [], []
     for name, options in node.get("network_bridges").items():
         item = {"name": name} | {key: value for key, value in options.items() if value is not None and key != "cidr"}
         item |= {"ports": item.get("ports", []), "vlan_aware": item.get("vlan_aware", False)}
         if "gateway" in item:
             item["gateway"] = listed(item["gateway"])
-        if network and network.get("interface") == name:
+        if mtu := mtu_of(node, name):
+            item["mtu"] = mtu
+        if network.get("interface") == name:
             item["addresses"] = [*item.get("addresses", ["keep"]), str(own)]
         bridges.append(item)
-    if network and network.get("interface") not in node.get("network_bridges"):
+    if network and network.get("interface") not in {*node.get("network_bridges"), *bonds(node)}:
         link = {"name": network["interface"], "type": "interface", "addresses": ["keep", str(own)]}
         interfaces.append(link | ({"mtu": network["mtu"]} if network.get("mtu") else {}))
     overlays = [
@@ -154,20 +189,30 @@ def _plan_node(node: Machine, storages: dict[str, _addresses.Interface]) -> Obje
         }
         for name, options in (node.get("network_overlays") or {}).items()
     ]
-    return {"bridges": bridges, "interfaces": interfaces, "overlays": overlays}
+    return {"bridges": bridges, "bonds": _plan_bonds(node, own), "interfaces": interfaces, "overlays": overlays}
+
+
+def _plan_bonds(node: Machine, own: _addresses.Interface) -> list[Object]:
+    """The bonds of one node; that of the storage network has `own`, its address."""
+    items = []
+    for name, options in bonds(node).items():
+        given = {key: options[key] for key in _bridge.BOND if options.get(key) is not None}
+        item = {"name": name, "type": "bond", "ports": options["ports"], "bond": given}
+        if mtu := mtu_of(node, name):
+            item["mtu"] = mtu
+        if (node.get("network_storage") or {}).get("interface") == name:
+            item["addresses"] = ["keep", str(own)]
+        items.append(item)
+    return items
 
 
 def check_node(node: Machine, problems: Problems) -> None:
     """The networks of one node, as they are written."""
     bridges, overlays = node.get("network_bridges"), node.get("network_overlays") or {}
-    for name in (*bridges, *overlays):
-        if len(name) > LONGEST_NAME or not name.isascii() or any(c.isspace() or c == "/" for c in name):
-            problems.add(
-                node.name, f"{name!r} can't be the name of a bridge; take at most {LONGEST_NAME} letters and digits."
-            )
-    for name in bridges.keys() & overlays.keys():
-        problems.add(node.name, f"{name} is in network_bridges and in network_overlays; rename one of them.")
+    _check_link_names(node, problems)
     _check_ports(node, problems)
+    for sentence in _check_bonds(node):
+        problems.add(node.name, sentence)
     for name, options in bridges.items():
         for sentence in _check_bridge(name, options):
             problems.add(node.name, sentence)
@@ -181,24 +226,59 @@ def check_node(node: Machine, problems: Problems) -> None:
             )
 
 
+def _check_link_names(node: Machine, problems: Problems) -> None:
+    """That names are names, and each is one thing's."""
+    seen: dict[str, str] = {}
+    for variable, kind in (("network_bridges", "bridge"), ("network_overlays", "bridge"), ("network_bonds", "bond")):
+        for name in node.get(variable) or {}:
+            if len(name) > LONGEST_NAME or not name.isascii() or any(c.isspace() or c == "/" for c in name):
+                problems.add(
+                    node.name,
+                    f"{name!r} can't be the name of a {kind}; take at most {LONGEST_NAME} letters and digits.",
+                )
+            other = seen.setdefault(name, variable)
+            if other != variable:
+                problems.add(node.name, f"{name} is in {other} and in {variable}; rename one of them.")
+
+
+def _check_bonds(node: Machine) -> Iterator[str]:
+    """What is wrong with the options of the bonds, and with their MTU beside that of their bridge."""
+    for name, options in bonds(node).items():
+        where, ports = f"network_bonds.{name}", options["ports"] or []
+        for sentence in _bridge_checks.bond(options, ports):
+            yield f"{where}: {sentence}."
+        for port in ports:
+            if port in bonds(node) or port in node.get("network_bridges"):
+                yield f"{where}.ports: {port} is a bond or bridge itself; a bond joins interfaces."
+        users = {f"network_bridges.{bridge}": one for bridge, one in node.get("network_bridges").items()}
+        users = {key: one for key, one in users.items() if name in (one.get("ports") or [])}
+        if (node.get("network_storage") or {}).get("interface") == name:
+            users["network_storage"] = node.get("network_storage")
+        for user, one in users.items():
+            if options.get("mtu") and one.get("mtu") and options["mtu"] != one["mtu"]:
+                yield f"{where}.mtu is {options['mtu']}, {user}.mtu is {one['mtu']}; remove that of the bond."
+
+
 def _check_ports(node: Machine, problems: Problems) -> None:
     """That a link has one use."""
     users: dict[str, str] = {}
-    for name, options in node.get("network_bridges").items():
-        for port in options.get("ports") or []:
-            other = users.setdefault(port, name)
-            if other != name:
-                problems.add(
-                    node.name, f"network_bridges: {port} is a port of {other} and of {name}; take it out of one."
-                )
+    for variable in ("network_bridges", "network_bonds"):
+        for name, options in (node.get(variable) or {}).items():
+            for port in options.get("ports") or []:
+                other = users.setdefault(port, name)
+                if other != name:
+                    problems.add(
+                        node.name, f"{variable}: {port} is a port of {other} and of {name}; take it out of one."
+                    )
     network = node.get("network_storage")
     link = (network or {}).get("interface")
     if network and not link:
         problems.add(node.name, "network_storage.interface is missing; name the link of the storage network.")
     if link in users:
+        kind = "bond" if users[link] in bonds(node) else "bridge"
         problems.add(
             node.name,
-            f"network_storage.interface {link} is a port of the bridge {users[link]}; name the bridge in its place.",
+            f"network_storage.interface {link} is a port of the {kind} {users[link]}; name the {kind} in its place.",
         )
 
 

@@ -81,6 +81,18 @@ def processor(root: Path = ROOT) -> Object:
     return {"cpus": len(os.sched_getaffinity(0)), "domain_type": "kvm" if usable else "qemu"}
 
 
+def boot(root: Path = ROOT) -> Object:
+    """The processor's vendor, the options of this boot's kernel, and of the next one's as GRUB has them."""
+    vendor = re.search(r"^vendor_id\s*:\s*(\S+)", read_text(root / "proc/cpuinfo"), re.MULTILINE)
+    entry = re.search(r"^\s*linux\s+\S+\s+(.*)$", read_text(root / "boot/grub/grub.cfg"), re.MULTILINE)
+    return {
+        "vendor": vendor[1] if vendor else "",
+        "options": read_text(root / "proc/cmdline").split(),
+        "next_options": entry[1].split() if entry else [],
+        "grub": (root / "usr/sbin/update-grub").exists(),
+    }
+
+
 def memory(root: Path = ROOT) -> int:
     """The node's memory in bytes."""
     found = re.search(r"^MemTotal:\s+(\d+) kB", read_text(root / "proc/meminfo"), re.MULTILINE)

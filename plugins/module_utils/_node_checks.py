@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
+from ansible_collections.cairn.hci.plugins.module_utils import _networks
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, check_once
 from ansible_collections.cairn.hci.plugins.module_utils._placement import Host
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
@@ -62,11 +63,13 @@ def check_system(node: Machine, facts: Object) -> Iterator[str]:
 def check_links(node: Machine, facts: Object) -> Iterator[str]:
     """Whether the links, MTUs and VLANs of the inventory can be had on this node."""
     links = {link["name"]: link for link in facts["interfaces"]}
-    ours = {*node.get("network_bridges"), *(node.get("network_overlays") or {})}
+    bonds = node.get("network_bonds") or {}
+    ours = {*node.get("network_bridges"), *(node.get("network_overlays") or {}), *bonds}
     storage = node.get("network_storage") or {}
     uses = [
-        (port, f"network_bridges.{name}.ports", options.get("mtu"))
-        for name, options in node.get("network_bridges").items()
+        (port, f"{variable}.{name}.ports", _networks.mtu_of(node, name))
+        for variable in ("network_bridges", "network_bonds")
+        for name, options in (node.get(variable) or {}).items()
         for port in options.get("ports") or []
     ]
     if storage.get("interface") and storage["interface"] not in ours:

@@ -18,10 +18,6 @@ IDENTITY = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}", re.IGNORECASE)
 CLASS = re.compile(r"class=([0-9a-f]{4})", re.IGNORECASE)
 VFIO = "vfio-pci"
 BY_ID = "/dev/disk/by-id/"
-NO_IOMMU = (
-    "the node has no IOMMU, or it is off; switch on VT-d or AMD-Vi in the firmware, and add intel_iommu=on to the "
-    "kernel's command line on an Intel processor."
-)
 
 
 def matching(selector: str, found: list[Object], kernel: str | None) -> list[Object]:
@@ -56,10 +52,13 @@ def pick(selector: str, found: list[Object], kernel: str | None) -> Object | Non
     return chosen[0] if chosen else None
 
 
-def problem(device: Object, found: Iterable[Object], given: Collection[str]) -> str | None:
-    """Why a device can't be given to a guest; `found` are the node's devices, `given` the addresses of all that are."""
-    if device["iommu_group"] is None:
-        return NO_IOMMU
+def problem(device: Object, found: Iterable[Object], given: Collection[str], no_iommu: str | None) -> str | None:
+    """Why a device can't be given to a guest; `found` are the node's devices, `given` the addresses of all that are.
+
+    `no_iommu` is what is said of a node without an IOMMU; None where it is about to have one.
+    """
+    if device["iommu_group"] is None and no_iommu:
+        return no_iommu
     if device["uses"]:
         return f"{', '.join(device['uses'])}; it stays with the node."
     others = set(device["group_devices"]) - set(given)

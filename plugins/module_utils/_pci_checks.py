@@ -8,7 +8,7 @@ Private to the collection.
 
 from __future__ import annotations
 
-from ansible_collections.cairn.hci.plugins.module_utils import _pci
+from ansible_collections.cairn.hci.plugins.module_utils import _kernel_options, _pci
 from ansible_collections.cairn.hci.plugins.module_utils._ha_plan import protected
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, attempt
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
@@ -35,7 +35,8 @@ def check(inventory: Inventory, problems: Problems) -> None:
     for (name, address), owner in taken.items():
         found = (inventory.nodes[name].facts or {})["pci_devices"]
         device = next(one for one in found if one["address"] == address)
-        why = _pci.problem(device, found, {address for node, address in taken if node == name})
+        given = {address for node, address in taken if node == name}
+        why = _pci.problem(device, found, given, _kernel_options.no_iommu(inventory.nodes[name]))
         if why and not (device["kept"] and device["driver"] == _pci.VFIO):
             problems.add(owner, f"{_variable(owner, inventory)}: {address} of {name}: {why}")
 

@@ -8,7 +8,13 @@ Private to the collection.
 
 from __future__ import annotations
 
-from ansible_collections.cairn.hci.plugins.module_utils import _node_network, _node_pci, _pci
+from ansible_collections.cairn.hci.plugins.module_utils import (
+    _kernel_options,
+    _node,
+    _node_network,
+    _node_pci,
+    _pci,
+)
 from ansible_collections.cairn.hci.plugins.module_utils._block_device import kernel_name
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_daemon import run
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, Resource, ResourceError
@@ -60,7 +66,10 @@ class PciDevices(Resource):
         if current["kept"] and current["driver"] == wanted["driver"]:
             return []
         given = {one["address"] for item in self.wanted if (one := self.pick(item["device"]))}
-        if why := _pci.problem(current, self.found, given):
+        boot = _node.boot()
+        words = boot["vendor"] == _kernel_options.INTEL and "intel_iommu=on" not in boot["options"]
+        off = _kernel_options.remedy(boot["vendor"], words, variable=False)
+        if why := _pci.problem(current, self.found, given, off):
             raise ResourceError(f"PCI device {wanted['device']} ({current['address']}): {why}")
         return [Change("driver", current["driver"], wanted["driver"], "bind")]
 

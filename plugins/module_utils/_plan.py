@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 from ansible_collections.cairn.hci.plugins.module_utils import (
     _ceph_cluster,
+    _ceph_db,
     _ceph_devices,
     _guests,
     _ha_plan,
+    _kernel_options,
     _networks,
     _storage_vms,
 )
@@ -24,6 +26,7 @@ from ansible_collections.cairn.hci.plugins.module_utils._node_checks import capa
 from ansible_collections.cairn.hci.plugins.module_utils._placement import Guest, Host, place
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
 from ansible_collections.cairn.hci.plugins.module_utils._schema import Problems
+from ansible_collections.cairn.hci.plugins.module_utils._units import parse_size
 from ansible_collections.cairn.hci.plugins.module_utils._vm_plan import VmPlan
 
 
@@ -56,6 +59,7 @@ def _osds(node: Machine, fsid: str, problems: Problems) -> list[Object]:
             node.name, f"ceph_osd_devices: no disk matches {', '.join(node.get('ceph_osd_devices'))}; correct it."
         )
     chosen = []
+    layout = _layout(node)
     try:
         away = _storage_vms.given_away(node)
         for device in (
@@ -64,13 +68,56 @@ def _osds(node: Machine, fsid: str, problems: Problems) -> list[Object]:
             else _ceph_devices.select(found, node.get("ceph_osd_filter"), fsid, wipe)
         ):
             try:
-                verdict = _ceph_devices.verdict(device, fsid, None, wipe)
-                chosen.append({"path": device["path"], "size": device["size"], "plan": verdict})
+                verdict = _ceph_devices.verdict(device, fsid, None, wipe, layout)
+                entry = {"path": device["path"], "size": device["size"], "plan": verdict}
+                chosen.append(entry | _osd_count(device, fsid, layout["per_device"]))
             except ResourceError as error:
                 problems.add(node.name, str(error))
+        _check_layout(node, chosen, fsid, problems)
     except ResourceError as error:
         problems.add(node.name, str(error))
     return chosen
+
+
+def _osd_count(device: Object, fsid: str, per_device: int) -> Object:
+    """How many OSDs a device will have, and how many of them are new. A storage VM has looked at its own."""
+    kept = per_device if device.get("kept") else len(_ceph_devices.finished(device, fsid, None))
+    return {"osds": max(kept, per_device), "new": max(0, per_device - kept)}
+
+
+def _layout(node: Machine) -> Object:
+    """How the OSDs of a node shall be."""
+    return {
+        "encrypted": bool(node.get("ceph_osd_encrypted")),
+        "db": bool(node.get("ceph_osd_db_devices")),
+        "per_device": node.get("ceph_osds_per_device") or 1,
+    }
+
+
+def _check_layout(node: Machine, chosen: list[Object], fsid: str, problems: Problems) -> None:
+    """Whether the node can have such OSDs. Raise ResourceError for databases that find no place."""
+    facts, layout, patterns = node.facts or {}, _layout(node), node.get("ceph_osd_db_devices") or []
+    asked = {
+        "ceph_osd_encrypted": layout["encrypted"],
+        "ceph_osd_db_devices": layout["db"],
+        "ceph_osds_per_device": layout["per_device"] > 1,
+    }
+    for variable, wanted in asked.items():
+        if wanted and chosen and not _storage_vms.given_away(node) and not facts["ceph"]["device_mapper"]:
+            problems.add(
+                node.name,
+                f"{variable} needs device-mapper, which this node's kernel has not; use another kernel, or unset it.",
+            )
+    if facts["osd_error"] or not patterns:
+        return
+    fast = facts["osd_db_devices"]
+    if not fast:
+        raise ResourceError(f"ceph_osd_db_devices: no disk matches {', '.join(patterns)}; correct it.")
+    for device in fast:
+        _ceph_db.verdict(device, fsid, node.get("ceph_osd_wipe") or [])
+    size = parse_size(node.get("ceph_osd_db_size")) if node.get("ceph_osd_db_size") else None
+    new = sum(device["new"] for device in chosen)
+    _ceph_db.allocate(fast, None, sum(device["osds"] for device in chosen), new, size)
 
 
 def _check_pools(inventory: Inventory, devices: dict[str, list[Object]], problems: Problems) -> None:
@@ -113,7 +160,10 @@ def placement(inventory: Inventory, among: dict[str, frozenset[str]], devices: d
     free = {name for name in among if _ha_plan.protected(inventory.vms[name], inventory)}
     guests = [_guests.guest(inventory.vms[name], homes[name], nodes, name not in free) for name, nodes in among.items()]
     # A storage VM's memory is that of its OSDs, and is counted as that of any VM.
-    osds = {name: 0 if _storage_vms.given_away(node) else len(devices[name]) for name, node in inventory.nodes.items()}
+    osds = {
+        name: 0 if _storage_vms.given_away(node) else sum(device["osds"] for device in devices[name])
+        for name, node in inventory.nodes.items()
+    }
     hosts = [capacity(node, node.facts, osds[node.name], declared) for node in inventory.nodes.values() if node.facts]
     placed = place(hosts, guests)
     left = {host.name: host for host in hosts}
@@ -143,6 +193,7 @@ def node_plans(inventory: Inventory, devices: dict[str, list[Object]]) -> dict[s
             **networks[name],
             "domain_type": facts["domain_type"] if kind == "auto" else kind,
             "osds": devices[name],
+            "kernel": _kernel_options.plan(node),
             "storage_vm": storage_vms.get(name),
             "pci_devices": inventory.kept_devices.get(name, []),
             "ceph": facts["ceph"],

@@ -18,7 +18,11 @@ MANY = 30
 def disks(node: Object) -> str:
     """The OSD devices of a node, and which of them are new."""
     words = {"keep": "", "enrol": " new", "erase": " ERASED", "finish": " to finish"}
-    shown = [f"{osd['path'].rpartition('/')[2]} {human(osd['size'])}{words[osd['plan']]}" for osd in node["osds"]]
+    shown = [
+        f"{osd['path'].rpartition('/')[2]} {human(osd['size'])}{'' if osd['osds'] == 1 else ' x' + str(osd['osds'])}"
+        f"{words[osd['plan']]}"
+        for osd in node["osds"]
+    ]
     where = f" in {node['storage_vm']}" if node["storage_vm"] and shown else ""
     return f"{', '.join(shown) or '-'}{where}"
 

@@ -102,9 +102,14 @@ def _is_behind(device: Object, controller: Object) -> bool:
     return device["kernel"] in controller["disks"]
 
 
-def memory(node: Machine, osds: int) -> str:
+def osds(vm: Machine, node: Machine, inventory: Inventory) -> int:
+    """How many OSDs a storage VM runs."""
+    return len(inventory.osd_disks.get(vm.name, [])) * (node.get("ceph_osds_per_device") or 1)
+
+
+def memory(node: Machine, count: int) -> str:
     """What a storage VM needs for its OSDs, in whole steps of 64 MiB."""
-    size = SYSTEM_MEMORY + osds * parse_size(node.get("ceph_osd_memory")) * OSD_SHARE
+    size = SYSTEM_MEMORY + count * parse_size(node.get("ceph_osd_memory")) * OSD_SHARE
     step = 64 * MIB
     return format_size(-(-int(size) // step) * step)
 
@@ -132,8 +137,9 @@ def complete(inventory: Inventory, problems: Problems, bad: set[str]) -> None:
         done.add(node.name)
         chosen = attempt(Problems(), "", selected, node) or []
         inventory.osd_disks[vm.name] = chosen
-        vm.vars |= {} if "vm_memory" in vm.given else {"vm_memory": memory(node, len(chosen))}
-        vm.vars |= {} if "vm_vcpus" in vm.given else {"vm_vcpus": 1 + len(chosen)}
+        count = osds(vm, node, inventory)
+        vm.vars |= {} if "vm_memory" in vm.given else {"vm_memory": memory(node, count)}
+        vm.vars |= {} if "vm_vcpus" in vm.given else {"vm_vcpus": 1 + count}
         vm.vars["vm_pci_devices"] = [*vm.get("vm_pci_devices"), *selectors(node, chosen)]
         attempt(problems, vm.name, _join, vm, node)
 
@@ -182,6 +188,8 @@ def _check_node(node: Machine, owners: dict[str, str]) -> Iterator[str]:
             f"'store-{node.name}: {{ansible_host: ADDRESS, vm_node: {node.name}}}' to the group storage_vms, or use "
             "placement host."
         )
+    if node.get("ceph_osd_db_devices"):
+        yield "ceph_osd_db_devices needs ceph_osd_placement: host; a storage VM has databases on the OSDs' own disks."
     if (node.get("network_storage") or {}).get("interface") and bridge(node) is None:
         link = node.get("network_storage")["interface"]
         yield (
@@ -228,13 +236,13 @@ def _check_options(vm: Machine, inventory: Inventory) -> Iterator[str]:
 
 def _check_room(vm: Machine, node: Machine, inventory: Inventory) -> Iterator[str]:
     """Memory for its OSDs, and a way to Ceph's network."""
-    osds, link = len(inventory.osd_disks.get(vm.name, [])), bridge(node)
-    least = LEAST_SYSTEM_MEMORY + osds * parse_size(node.get("ceph_osd_memory"))
+    count, link = osds(vm, node, inventory), bridge(node)
+    least = LEAST_SYSTEM_MEMORY + count * parse_size(node.get("ceph_osd_memory"))
     if parse_size(vm.get("vm_memory")) < least:
         yield (
-            f"vm_memory {vm.get('vm_memory')} is too little for {osds} OSDs with ceph_osd_memory "
+            f"vm_memory {vm.get('vm_memory')} is too little for {count} OSDs with ceph_osd_memory "
             f"{node.get('ceph_osd_memory')}; give at least {format_size(least)}, or leave it empty (vm_memory: ) for "
-            f"{memory(node, osds)}."
+            f"{memory(node, count)}."
         )
     if link is None:
         if not node.get("network_storage") and node.facts:

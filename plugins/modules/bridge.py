@@ -2,21 +2,22 @@
 # Copyright (c) 2026 The cairn.hci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Linux bridges and addresses in systemd-networkd, changed under a rollback guard."""
+"""Linux bridges, bonds and addresses in systemd-networkd, changed under a rollback guard."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bridge
-short_description: Linux bridges, their addresses and overlays, without locking yourself out
+short_description: Linux bridges, bonds, their addresses and overlays, without locking yourself out
 version_added: 0.1.0
 author: The cairn.hci authors (@cairn-hci)
 description:
-  - Makes Linux bridges with their ports, addresses, routes and MTU, and persists them in systemd-networkd
+  - Makes Linux bridges and bonds with their ports, addresses, routes and MTU, and persists them in systemd-networkd
     (C(/etc/systemd/network/05-cairn-*)).
-  - A bridge can take over the addresses, routes, name servers and MAC of its port, also when that is the interface
-    which Ansible uses. The links are taken over from ifupdown, netplan or systemd-networkd; the stanzas of
-    C(/etc/network/interfaces) become comments that start with C(#cairn.hci#).
+  - A bridge or a bond can take over the addresses, routes, name servers and MAC of its port, also when that is the
+    interface which Ansible uses, and a bridge those of a port of its bond. The links are taken over from ifupdown,
+    netplan or systemd-networkd; the stanzas of C(/etc/network/interfaces) become comments that start with
+    C(#cairn.hci#).
   - All objects of a task change in one transaction. Before it, the present state is saved on the node and a timer
     is armed. After it, the action plugin of the same name confirms over a fresh connection. Without that confirmation
     the node returns to what it had, files and running state, and also when it is rebooted in between.
@@ -34,14 +35,45 @@ options:
         type: str
         required: true
       type:
-        description: V(bridge), or V(interface) for a plain link that exists already.
+        description: V(bridge), V(bond), or V(interface) for a plain link that exists already.
         type: str
-        choices: [bridge, interface]
+        choices: [bridge, bond, interface]
         default: bridge
       ports:
-        description: Uplinks of the bridge. Links of guests are not named here and not touched.
+        description:
+          - Uplinks of the bridge, interfaces or bonds. Links of guests are not named here and not touched.
+          - Of a bond the interfaces that it joins, at least one.
         type: list
         elements: str
+      bond:
+        description:
+          - The options of a bond. When not given, those that its file has.
+          - A change of them makes the bond anew, which interrupts it for a moment.
+        type: dict
+        suboptions:
+          mode: &mode
+            description:
+              - How the ports share the traffic.
+              - V(active-backup), V(balance-tlb) and V(balance-alb) need nothing of the switches; V(802.3ad) needs LACP
+                there, the others a static group of ports.
+            type: str
+            choices: [active-backup, 802.3ad, balance-xor, balance-rr, balance-tlb, balance-alb, broadcast]
+            default: active-backup
+          miimon: &miimon
+            description: How often the carrier of the ports is looked at, in milliseconds, 10 to 10000.
+            type: int
+            default: 100
+          lacp_rate: &lacp_rate
+            description: How often LACP packets are asked for, every 30 seconds or every second. For V(802.3ad).
+            type: str
+            choices: [slow, fast]
+          hash_policy: &hash_policy
+            description: Which headers choose a packet's port. For V(802.3ad), V(balance-xor) and V(balance-tlb).
+            type: str
+            choices: [layer2, layer3+4, layer2+3, encap2+3, encap3+4, vlan+srcmac]
+          primary: &primary
+            description: The port to be used while it is up. For V(active-backup), V(balance-tlb) and V(balance-alb).
+            type: str
       vlan_aware:
         description:
           - Whether the bridge filters VLANs. Its uplinks carry all VLANs, number 1 untagged.
@@ -102,7 +134,7 @@ options:
             default: 4789
       state:
         description:
-          - V(absent) removes the bridge. Its addresses go back to its first port.
+          - V(absent) removes the bridge or bond. Its addresses go back to its first port.
           - An interface that is absent is no longer configured by this module.
         type: str
         choices: [present, absent]
@@ -111,14 +143,23 @@ options:
     description: Name of the link, at most 15 characters.
     type: str
   type:
-    description: V(bridge), or V(interface) for a plain link that exists already.
+    description: V(bridge), V(bond), or V(interface) for a plain link that exists already.
     type: str
-    choices: [bridge, interface]
+    choices: [bridge, bond, interface]
     default: bridge
   ports:
-    description: Uplinks of the bridge. See O(bridges[].ports).
+    description: Uplinks of the bridge, or the interfaces of a bond. See O(bridges[].ports).
     type: list
     elements: str
+  bond:
+    description: The options of a bond. See O(bridges[].bond).
+    type: dict
+    suboptions:
+      mode: *mode
+      miimon: *miimon
+      lacp_rate: *lacp_rate
+      hash_policy: *hash_policy
+      primary: *primary
   vlan_aware:
     description: Whether the bridge filters VLANs. See O(bridges[].vlan_aware).
     type: bool
@@ -218,6 +259,16 @@ EXAMPLES = r"""
         mtu: 8950
         vxlan: {id: 100, local: 10.10.0.1, remotes: [10.10.0.2, 10.10.0.3]}
 
+- name: A bond of two interfaces as the uplink of a bridge, both in one guarded transaction
+  cairn.hci.bridge:
+    bridges:
+      - name: bond0
+        type: bond
+        ports: [eno1, eno3]
+        bond: {mode: 802.3ad, hash_policy: layer3+4}
+      - name: lan
+        ports: [bond0]
+
 - name: Give the addresses back to eno1
   cairn.hci.bridge:
     name: lan
@@ -237,6 +288,7 @@ bridges:
       changed: true
       ports: [eno1]
       guests: [vnet0]
+      bond: null
       vlan_aware: false
       mtu: 1500
       mac: 52:54:00:12:34:56
@@ -267,8 +319,18 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import (
 SETTLE = 25.0  # seconds; a DHCP lease can take some, and the rollback must still come in time
 OPTIONS: Object = {
     "name": {"type": "str", "required": True},
-    "type": {"type": "str", "choices": ["bridge", "interface"], "default": "bridge"},
+    "type": {"type": "str", "choices": ["bridge", "bond", "interface"], "default": "bridge"},
     "ports": {"type": "list", "elements": "str"},
+    "bond": {
+        "type": "dict",
+        "options": {
+            "mode": {"type": "str", "choices": list(_bridge_checks.MODES), "default": _bridge_checks.MODES[0]},
+            "miimon": {"type": "int", "default": 100},
+            "lacp_rate": {"type": "str", "choices": list(_bridge_checks.LACP_RATES)},
+            "hash_policy": {"type": "str", "choices": list(_bridge_checks.HASH_POLICIES)},
+            "primary": {"type": "str"},
+        },
+    },
     "vlan_aware": {"type": "bool"},
     "mtu": {"type": "int"},
     "addresses": {"type": "list", "elements": "str"},
@@ -298,7 +360,7 @@ COMMON: Object = {
 
 
 class Bridge(Resource):
-    """Bridges and plain links in systemd-networkd."""
+    """Bridges, bonds and plain links in systemd-networkd."""
 
     plural = "bridges"
     node: _bridge.Node
@@ -307,9 +369,9 @@ class Bridge(Resource):
         """The objects of the task."""
         return wanted_objects(self.params, self.plural, set(OPTIONS))
 
-    def leaving(self) -> set[str]:
-        """The names that the task wants absent."""
-        return {item["name"] for item in self.items() if item["state"] == "absent"}
+    def task(self) -> _bridge.Task:
+        """What the objects of the task are to each other."""
+        return _bridge.Task.of(self.items())
 
     def open(self) -> None:
         """Check the task as a whole; after the phase `apply`, wait for the change to be made, then keep it.
@@ -334,11 +396,11 @@ class Bridge(Resource):
 
     def normalise(self, wanted: Object, current: Object | None) -> Object:
         """Complete the options from what the node has, after checking them."""
-        items = self.items()
-        _bridge_checks.check(self.node, wanted, _bridge_checks.released(self.node, items))
+        items, task = self.items(), self.task()
+        _bridge_checks.check(self.node, wanted, task, _bridge_checks.released(self.node, items))
         if wanted["state"] == "absent":
             return wanted
-        full = _bridge.complete(self.node, wanted, self.leaving())
+        full = _bridge.complete(self.node, wanted, task)
         _bridge_checks.check_complete(self.node, full)
         return full
 
@@ -351,7 +413,7 @@ class Bridge(Resource):
         token = self.params["token"]
         if not token:
             raise ResourceError("the module bridge is used through its action plugin only: name it cairn.hci.bridge.")
-        change = _network_change.make(self.node, [item for _current, item, _changes in work], self.leaving())
+        change = _network_change.make(self.node, [item for _current, item, _changes in work], self.task())
         _network_guard.begin(self.node, change, token, self.params["rollback_timeout"])
 
     def settle(self) -> None:

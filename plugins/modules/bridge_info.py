@@ -2,17 +2,17 @@
 # Copyright (c) 2026 The cairn.hci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bridges of a node, and the plain links that this collection configures."""
+"""Bridges and bonds of a node, and the plain links that this collection configures."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bridge_info
-short_description: Bridges of a node and what is attached to them
+short_description: Bridges and bonds of a node and what is attached to them
 version_added: 0.1.0
 author: The cairn.hci authors (@cairn-hci)
 description:
-  - Returns all bridges of a node and the plain links that M(cairn.hci.bridge) configures, or those named.
+  - Returns all bridges and bonds of a node and the plain links that M(cairn.hci.bridge) configures, or those named.
 extends_documentation_fragment:
   - cairn.hci._attributes.info
 options:
@@ -41,6 +41,7 @@ bridges:
       type: bridge
       ports: [eno1]
       guests: [vnet0]
+      bond: null
       vlan_aware: false
       mtu: 1500
       mac: 52:54:00:12:34:56

@@ -19,6 +19,8 @@ description:
     otherwise in use is always refused.
   - Uses C(ceph-volume lvm) where the kernel has device-mapper, C(ceph-volume raw) where not. Several devices are worked
     on at once.
+  - Encryption, databases on other devices and the number of OSDs per device can't be changed in place, and are refused
+    for OSDs that are otherwise.
 extends_documentation_fragment:
   - cairn.hci._attributes
   - cairn.hci._ceph
@@ -49,6 +51,23 @@ options:
   class: &class
     description: The device class in CRUSH. By default Ceph finds out whether V(ssd) or V(hdd).
     type: str
+  encrypted: &encrypted
+    description:
+      - Whether the OSDs are encrypted with dm-crypt. Their keys are kept by the monitors.
+      - By default new ones are not, and others are left as they are.
+    type: bool
+  per_device: &per_device
+    description: How many OSDs each device holds. By default one is made, and a device that has some keeps them.
+    type: int
+  db_devices: &db_devices
+    description:
+      - Fast devices by path or pattern, which hold the databases (C(block.db)) of the OSDs of O(device).
+      - They are not among O(device), even if a pattern there means them, too. An empty list means none.
+    type: list
+    elements: str
+  db_size: &db_size
+    description: The size of each database, with a unit. By default they have equal shares of O(db_devices).
+    type: str
   wipe: &wipe
     description: Paths or patterns of devices that may be erased.
     type: list
@@ -71,8 +90,19 @@ options:
         required: true
       filter: *filter
       class: *class
+      encrypted: *encrypted
+      per_device: *per_device
+      db_devices: *db_devices
+      db_size: *db_size
       wipe: *wipe
       state: *state
+  ids:
+    description:
+      - Ids of destroyed OSDs that the new ones take, as after M(cairn.hci.ceph_osd_map) with V(destroyed).
+      - Exactly so many OSDs must be new. Devices that hold something are passed over, not refused.
+    type: list
+    elements: int
+    default: []
   fsid:
     description: The id of the cluster. The default is that of O(conf).
     type: str
@@ -90,6 +120,7 @@ options:
     default: 60
 requirements:
   - ceph-osd and ceph-volume (on the node; Debian 12 has the latter in the former)
+  - lvm2 and cryptsetup-bin (on the node)
 seealso:
   - module: cairn.hci.ceph_osd_info
 """
@@ -104,6 +135,13 @@ EXAMPLES = r"""
     device: [/dev/*]
     filter: {type: hdd, size_min: 4TiB, count: 2}
 
+- name: Encrypted hard disks, with their databases on a fast one
+  cairn.hci.ceph_osd:
+    device: [/dev/disk/by-id/ata-*]
+    encrypted: true
+    db_devices: [/dev/disk/by-id/nvme-FAST*]
+    db_size: 60GiB
+
 - name: A used disk, whose data may be lost
   cairn.hci.ceph_osd:
     device: [/dev/disk/by-id/ata-ST4000_ZDH1]
@@ -112,18 +150,22 @@ EXAMPLES = r"""
 
 RETURN = r"""
 osds:
-  description: Each device with its OSD; C(lvm) tells whether it is on a logical volume.
+  description:
+    - Each device with its OSDs; C(up) and C(enabled) are of all of them.
+    - C(lvm) tells whether they are on logical volumes, C(db) whether their databases are on other devices.
   returned: success
   type: list
   elements: dict
   sample:
     - device: /dev/disk/by-id/nvme-eui.0025385b71b0b4d4
-      id: 3
-      uuid: 0d0e8a4b-9e4c-4a37-b3c5-5b1f6d2c7f10
+      ids: [3]
+      uuids: [0d0e8a4b-9e4c-4a37-b3c5-5b1f6d2c7f10]
       class: ssd
       up: true
       enabled: true
       lvm: true
+      encrypted: false
+      db: false
 """
 
 from ansible_collections.cairn.hci.plugins.module_utils._ceph import CONNECTION
@@ -140,11 +182,16 @@ OPTIONS = {
     "device": {"type": "list", "elements": "str", "required": True},
     "filter": {"type": "dict", "options": FILTER},
     "class": {"type": "str"},
+    "encrypted": {"type": "bool"},
+    "per_device": {"type": "int"},
+    "db_devices": {"type": "list", "elements": "str"},
+    "db_size": {"type": "str"},
     "wipe": {"type": "list", "elements": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 COMMON = {
     **CONNECTION,
+    "ids": {"type": "list", "elements": "int", "default": []},
     "fsid": {"type": "str"},
     "client": {"type": "str", "default": "client.bootstrap-osd"},
     "keyring": {"type": "path", "default": "/var/lib/ceph/bootstrap-osd/ceph.keyring", "no_log": False},

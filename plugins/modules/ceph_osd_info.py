@@ -40,18 +40,22 @@ EXAMPLES = r"""
 
 RETURN = r"""
 osds:
-  description: Each device with its OSD; C(lvm) tells whether it is on a logical volume.
+  description:
+    - Each device with its OSDs; C(up) and C(enabled) are of all of them.
+    - C(lvm) tells whether they are on logical volumes, C(db) whether their databases are on other devices.
   returned: success
   type: list
   elements: dict
   sample:
     - device: /dev/disk/by-id/nvme-eui.0025385b71b0b4d4
-      id: 3
-      uuid: 0d0e8a4b-9e4c-4a37-b3c5-5b1f6d2c7f10
+      ids: [3]
+      uuids: [0d0e8a4b-9e4c-4a37-b3c5-5b1f6d2c7f10]
       class: ssd
       up: true
       enabled: true
       lvm: true
+      encrypted: false
+      db: false
 """
 
 from ansible_collections.cairn.hci.plugins.module_utils._ceph import CONNECTION

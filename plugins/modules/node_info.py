@@ -40,6 +40,11 @@ options:
     type: list
     elements: str
     default: []
+  osd_db_devices:
+    description: The same for devices that are meant for databases of OSDs; returned in C(osd_db_devices).
+    type: list
+    elements: str
+    default: []
   urls:
     description: Addresses that the server shall be able to fetch. Their first byte is asked for.
     type: list
@@ -81,8 +86,9 @@ node:
   description:
     - What the server is and has. Sizes are in bytes.
     - C(domain_type) says how it can run guests, V(kvm) or V(qemu). C(vlan_filtering) is null where that can't be known.
+    - C(boot) has the processor's vendor, the options of the kernel now and at the next boot, and whether there is GRUB.
     - C(pci_devices) are as M(cairn.hci.pci_device_info) returns them.
-    - C(osd_error) says why O(osd_devices) can't be right. C(images) is null unless asked for.
+    - C(osd_error) says why O(osd_devices) or O(osd_db_devices) can't be right. C(images) is null unless asked for.
     - C(unreachable_sources) is empty unless packages are missing.
     - C(unreachable_urls) says for each of O(urls) that can't be fetched why.
     - C(clock_offset) is the server's clock less the controller's in seconds. C(clock_error) tells how sure that is.
@@ -110,6 +116,7 @@ node:
     container: false
     user: 0
     cpus: 16
+    boot: {vendor: GenuineIntel, options: [ro, quiet], next_options: [ro, quiet, intel_iommu=on], grub: true}
     memory: 67420618752
     domain_type: kvm
     name_servers: [192.0.2.1]
@@ -153,6 +160,7 @@ node:
       osds: []
       device_mapper: true
     osd_devices: []
+    osd_db_devices: []
     osd_error: null
     images: null
     libvirt_version: 11.3.0
@@ -220,14 +228,22 @@ def packages(params: Object, release: str) -> Object:
     return {"missing_packages": missing, "unreachable_sources": _node_sources.unreachable(sources), **interrupted}
 
 
-def osd_devices(patterns: list[str], pci_devices: list[Object]) -> Object:
-    """What the devices are that are meant for OSDs; a disk that is kept for a guest is none of them, and no mistake."""
+def osd_devices(params: Object, pci_devices: list[Object]) -> Object:
+    """What the devices are that are meant for OSDs and for their databases.
+
+    A disk that is kept for a guest is none of them, and no mistake.
+    """
     away = {name for one in pci_devices for disk in one["kept_disks"] for name in disk["aliases"]}
     try:
-        paths = _block_device.names([one for one in patterns if one not in away]).values()
-        return {"osd_devices": [_block_device.inspect(path) for path in paths], "osd_error": None}
+        fast = _block_device.names(params["osd_db_devices"], "ceph_osd_db_devices")
+        data = _block_device.names([one for one in params["osd_devices"] if one not in away])
+        return {
+            "osd_devices": [_block_device.inspect(path) for kernel, path in data.items() if kernel not in fast],
+            "osd_db_devices": [_block_device.inspect(path) for path in fast.values()],
+            "osd_error": None,
+        }
     except ResourceError as error:
-        return {"osd_devices": [], "osd_error": str(error)}
+        return {"osd_devices": [], "osd_db_devices": [], "osd_error": str(error)}
 
 
 def facts(params: Object) -> Object:
@@ -241,13 +257,14 @@ def facts(params: Object) -> Object:
     return {
         **system,
         **_node.processor(),
+        "boot": _node.boot(),
         "memory": _node.memory(),
         "name_servers": _node.name_servers(),
         **network,
         "disks": _node_disks.read(),
         "pci_devices": pci_devices,
         "ceph": _ceph_node.report(),
-        **osd_devices(params["osd_devices"], pci_devices),
+        **osd_devices(params, pci_devices),
         "images": _node_engines.images() if params["images"] else None,
         **_node_engines.libvirt(),
         "ha": ha(params["bmc"]),
@@ -274,6 +291,7 @@ def main() -> None:
             "release_packages": {"type": "dict", "default": {}},
             "repositories": {"type": "list", "elements": "dict", "default": []},
             "osd_devices": {"type": "list", "elements": "str", "default": []},
+            "osd_db_devices": {"type": "list", "elements": "str", "default": []},
             "urls": {"type": "list", "elements": "str", "default": []},
             "bmc": {"type": "dict", "options": BMC},
             "images": {"type": "bool", "default": False},

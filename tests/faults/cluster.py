@@ -28,6 +28,7 @@ from lab import Lab
 POLL_SECONDS = 0.25
 OFF_SECONDS = 300.0
 SSH_SECONDS = 600.0
+SSH_FAILED = 255  # ssh(1): its own exit status when it could not connect
 FILE = "/var/lib/witness"
 PROGRAM = "/usr/local/lib/witness.py"
 # Without the default dependencies it writes before cloud-init and the network are ready.
@@ -130,22 +131,28 @@ class Cluster:
             " && systemctl daemon-reload && systemctl enable -q witness && systemctl restart witness && sync"
         )
         program = Path(witness.__file__).read_bytes()
-        self._wait_ssh(name)
-        done = self.on(name, f"sudo sh -c {shlex.quote(script)}", stdin=program, seconds=120)
+        done = self._login(name, f"sudo sh -c {shlex.quote(script)}", stdin=program)
         if done.returncode:
             raise Failure(f"{name}: the witness could not be installed: {done.stderr.decode().strip()}")
 
-    def _wait_ssh(self, name: str) -> None:
-        wait(lambda: [f"{name} does not answer on SSH"] if self.on(name, "true").returncode else [], SSH_SECONDS)
+    def _login(self, name: str, command: str, stdin: bytes = b"") -> Any:
+        """Run a command as soon as SSH lets us in: a guest may still boot, or be slow to answer on a busy machine."""
+        tries: list[Any] = []
+
+        def attempt() -> list[str]:
+            tries.append(self.on(name, command, stdin=stdin, seconds=120))
+            return [f"{name} does not answer on SSH"] if tries[-1].returncode == SSH_FAILED else []
+
+        wait(attempt, SSH_SECONDS)
+        return tries[-1]
 
     def lost(self, name: str) -> list[str]:
         """What a guest's disk has lost of what it acknowledged since this was asked last."""
         acks = list(self.acks.of[name])
         first = (self.checked[name] - 1) // (BLOCK // witness.SIZE)
-        self._wait_ssh(name)  # The witness starts before SSH does.
         # Past the guest's cache, which knows what its disk may have forgotten.
         read = f"sudo dd if={FILE} iflag=direct bs={BLOCK} skip={first} status=none"
-        done = self.on(name, read, seconds=120)
+        done = self._login(name, read)
         if done.returncode:
             return [f"its file cannot be read: {done.stderr.decode().strip()}"]
         self.checked[name] = acks[-1].record.number if acks else 1

@@ -34,6 +34,8 @@ TIMEOUT = "OCF_RESKEY_CRM_meta_timeout"
 LIMITS = dict.fromkeys(("client_mount_timeout", "rados_mon_op_timeout", "rados_osd_op_timeout"), "20")
 # Seconds: between two looks, until a guest is asked again to shut down, kept of an operation's timeout for its end.
 LOOK, ASK_AGAIN, RESERVE = 0.1, 15.0, 15.0
+# The same of a stop: a node that fails to end a guest is fenced, and one with many guests to end is slow.
+STOP_RESERVE = 105.0
 PATIENCE = 5.0
 # Milliseconds.
 LONG_PAUSE = 10_000
@@ -52,10 +54,10 @@ def settings() -> dict[str, Any]:
     return found
 
 
-def deadline() -> float:
+def deadline(reserve: float = RESERVE) -> float:
     """When this operation must have come to its end, by the monotonic clock."""
     timeout = int(os.environ.get(TIMEOUT, "120000")) / 1000
-    return time.monotonic() + max(timeout - RESERVE, timeout / 2)
+    return time.monotonic() + (timeout - reserve if timeout > reserve else timeout / 2)
 
 
 def connect(until: float) -> libvirt.virConnect:
@@ -246,7 +248,7 @@ def end(name: str, pid: int) -> int:
 
 def stop(name: str, pid: int) -> int:
     """Shut the guest down; cut its power when time is up. Without quorum at once, for it runs elsewhere soon."""
-    until = deadline() if has_quorum() else 0.0
+    until = deadline(STOP_RESERVE) if has_quorum() else 0.0
     again = 0.0
     while lives(pid):
         if time.monotonic() > until:

@@ -101,7 +101,7 @@ Stopped), 'restart' starts it again.</longdesc>
 </parameters>
 <actions>
 <action name="start" timeout="120s"/>
-<action name="stop" timeout="150s"/>
+<action name="stop" timeout="240s"/>
 <action name="monitor" depth="0" timeout="60s" interval="10s"/>
 <action name="migrate_to" timeout="1800s"/>
 <action name="migrate_from" timeout="1800s"/>

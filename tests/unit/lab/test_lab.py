@@ -54,6 +54,30 @@ def test_storage_may_share_the_management_nic() -> None:
     assert [nic.name for nic in lab.nodes[0].nics] == ["eno1"]
 
 
+def test_storage_may_be_on_a_bridge() -> None:
+    own = {
+        "network_bridges": {"lan": {"ports": ["eno1"]}, "store": {"ports": ["eno2"], "addresses": []}},
+        "network_storage": {"interface": "store", "cidr": "10.10.0.0/24"},
+    }
+    lab = plan.build(inventory(a={"ansible_host": "192.0.2.11", **own}), "x")
+    assert [(nic.name, nic.segment) for nic in lab.nodes[0].nics] == [("eno1", "mgmt"), ("eno2", "storage")]
+
+
+def test_the_ports_of_a_bond_are_in_the_segment_of_the_bond() -> None:
+    own = {
+        "network_bonds": {"bond0": {"ports": ["eno1", "eno3"]}, "bond1": {"ports": ["eno2", "eno4"]}},
+        "network_bridges": {"lan": {"ports": ["bond0"]}},
+        "network_storage": {"interface": "bond1", "cidr": "10.10.0.0/24"},
+    }
+    lab = plan.build(inventory(a={"ansible_host": "192.0.2.11", **own}), "x")
+    assert [(nic.name, nic.segment) for nic in lab.nodes[0].nics] == [
+        ("eno1", "mgmt"),
+        ("eno3", "mgmt"),
+        ("eno2", "storage"),
+        ("eno4", "storage"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("devices", "disks"),
     [

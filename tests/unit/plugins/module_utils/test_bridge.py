@@ -10,6 +10,7 @@ from ansible_collections.cairn.hci.plugins.module_utils import _bridge, _bridge_
 from ansible_collections.cairn.hci.plugins.module_utils._resource import ResourceError
 
 Object = dict[str, Any]
+NONE, GONE = _bridge.Task(), _bridge.Task(leaving=frozenset({"lan"}))
 MAC = "52:54:00:00:00:01"
 INTERFACES = "auto eno1\niface eno1 inet static\n  address 192.0.2.11/24\n  gateway 192.0.2.1\n"
 
@@ -34,7 +35,7 @@ def static(address: str) -> Object:
 
 
 def wanted(name: str = "lan", **options: Any) -> Object:
-    keys = ("ports", "vlan_aware", "mtu", "addresses", "gateway", "dns", "routes", "vxlan")
+    keys = ("ports", "bond", "vlan_aware", "mtu", "addresses", "gateway", "dns", "routes", "vxlan")
     return {"name": name, "type": "bridge", "state": "present"} | dict.fromkeys(keys) | options
 
 
@@ -52,8 +53,8 @@ def converged(node: _bridge.Node, options: Object) -> _bridge.Node:
     """The node after `options` (complete) were applied."""
     name = options["name"]
     links = dict(node.links)
-    if options["type"] == "bridge":
-        links[name] = link(name, kind="bridge")
+    if options["type"] != "interface":
+        links[name] = link(name, kind=options["type"])
     for port in options["ports"]:
         links[port] = links[port] | {"master": name, "addr_info": []}
     mtu = options["mtu"] or 1500
@@ -65,12 +66,12 @@ def converged(node: _bridge.Node, options: Object) -> _bridge.Node:
 
 
 def plan(node: _bridge.Node, item: Object) -> dict[str, tuple[Any, Any]]:
-    full = item if item["state"] == "absent" else _bridge.complete(node, item, set())
+    full = item if item["state"] == "absent" else _bridge.complete(node, item, NONE)
     changes = _bridge.plan(node, _bridge.to_dict(node, item["name"]), full)
     return {change.field: (change.before, change.after) for change in changes}
 
 
-LAN = _bridge.complete(FRESH, wanted(ports=["eno1"]), set())
+LAN = _bridge.complete(FRESH, wanted(ports=["eno1"]), NONE)
 READY = converged(FRESH, LAN)
 
 
@@ -153,12 +154,12 @@ def test_addresses_given_and_kept(given: list[str] | None, kept: list[str], expe
 def test_a_lease_is_taken_over_as_dhcp_with_its_gateway() -> None:
     lease = static("192.0.2.11/24") | {"dynamic": True}
     node = replace(FRESH, links=FRESH.links | {"eno1": link("eno1", addr_info=[lease])}, ifupdown={})
-    full = _bridge.complete(node, wanted(ports=["eno1"]), set())
+    full = _bridge.complete(node, wanted(ports=["eno1"]), NONE)
     assert (full["addresses"], full["gateway"]) == (["dhcp"], [])
 
 
 def test_a_renamed_bridge_has_what_the_old_one_had() -> None:
-    full = _bridge.complete(READY, wanted("net0", ports=["eno1"]), {"lan"})
+    full = _bridge.complete(READY, wanted("net0", ports=["eno1"]), GONE)
     assert full["addresses"] == LAN["addresses"]
     assert full["gateway"] == ["192.0.2.1"]
 
@@ -185,18 +186,130 @@ def test_bad_options_are_one_sentence_each(case: str) -> None:
     options, message = BAD[case]
     item = wanted(**options)
     with pytest.raises(ResourceError) as caught:
-        _bridge_checks.check(replace(READY, vlan_filtering=False), item, set())
+        _bridge_checks.check(replace(READY, vlan_filtering=False), item, NONE, set())
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"node1: {item['type']} {item['name']}: ")
 
 
+JOINED = wanted("bond0", type="bond", ports=["eno1", "eno2"])
+TASK = [JOINED, wanted(ports=["bond0"])]
+
+
+def bonded() -> tuple[_bridge.Node, list[Object]]:
+    """A node whose bridge is on a bond, and the complete options of both."""
+    task = _bridge.Task.of(TASK)
+    bond, lan = (_bridge.complete(FRESH, item, task) for item in TASK)
+    node = converged(converged(FRESH, bond), lan)
+    data = {"mode": "active-backup", "miimon": 100, "xmit_hash_policy": "layer2", "ad_lacp_rate": "slow"}
+    itself = link("bond0", kind="bond", master="lan") | {"linkinfo": {"info_kind": "bond", "info_data": data}}
+    return replace(node, links=node.links | {"bond0": itself}, files=_networkd.files(bond) | _networkd.files(lan)), [
+        bond,
+        lan,
+    ]
+
+
+def test_a_bridge_on_a_new_bond_has_what_the_interface_below_had() -> None:
+    node, (bond, lan) = bonded()
+    assert (bond["addresses"], bond["gateway"], bond["master"]) == ([], [], "lan")
+    assert lan["addresses"] == LAN["addresses"]
+    assert (lan["gateway"], lan["mac"], bond["mac"]) == (["192.0.2.1"], MAC, MAC)
+    assert "Bridge=lan" in node.files[_networkd.path("bond0", "network")]
+    assert "Bond=bond0" in node.files[_networkd.path("eno2", "network")]
+
+
+@pytest.mark.parametrize(
+    ("options", "changes"),
+    [
+        ({}, set()),
+        ({"ports": ["eno2"]}, {"ports"}),
+        ({"bond": {"mode": "802.3ad", "miimon": 100}}, {"bond"}),
+        ({"bond": {"mode": "active-backup", "miimon": 50}}, {"bond"}),
+        ({"mtu": 9000}, {"mtu"}),
+        ({"state": "absent"}, {"state"}),
+    ],
+)
+def test_plans_of_a_bond_that_is_there(options: Object, changes: set[str]) -> None:
+    node, _items = bonded()
+    assert plan(node, wanted("bond0", type="bond", **options)).keys() == changes
+    assert plan(node, wanted(ports=["bond0"])) == {}
+
+
+def test_an_interface_goes_from_a_bridge_into_its_bond() -> None:
+    task = _bridge.Task.of(TASK)
+    items = [_bridge.complete(READY, item, task) for item in TASK]
+    assert items[1]["addresses"] == LAN["addresses"]
+    change = _network_change.make(READY, items, task)
+    assert change.created == {"bond0"}
+    assert "Bond=bond0" in (change.files[_networkd.path("eno1", "network")] or "")
+    assert "link set dev eno1 master lan" in _network_change.live_batch(READY, change)
+    for item in TASK:
+        _bridge_checks.check(READY, item, task, _bridge_checks.released(READY, TASK))
+
+
+def test_another_mode_makes_a_bond_anew_and_the_rollback_the_old_one() -> None:
+    node, _items = bonded()
+    item = wanted("bond0", type="bond", bond={"mode": "balance-xor", "miimon": 100})
+    change = _network_change.make(node, [_bridge.complete(node, item, NONE)], NONE)
+    assert "ip link delete dev bond0" in change.before
+    script = _network_change.apply_script(change, [], 1)
+    assert "networkctl reconfigure eno1" in script
+    assert "networkctl reconfigure bond0" not in script
+    lines = _network_change.live_batch(node, change)
+    made = lines.index(
+        f"link add name bond0 address {MAC} type bond mode active-backup miimon 100 xmit_hash_policy layer2"
+    )
+    assert lines.index("link delete dev bond0") < made < lines.index("link set dev eno1 down")
+
+
+def test_a_bridge_and_its_bond_that_go_together_give_the_addresses_to_the_interface() -> None:
+    node, _items = bonded()
+    items = [wanted(state="absent"), wanted("bond0", type="bond", state="absent")]
+    change = _network_change.make(node, items, _bridge.Task.of(items))
+    assert "Address=192.0.2.11/24" in (change.files[_networkd.path("eno1", "network")] or "")
+    assert change.deleted == {"lan", "bond0"}
+
+
+def test_a_bond_that_leaves_its_bridge_takes_the_address_of_storage() -> None:
+    node, _items = bonded()
+    items = [wanted("bond0", type="bond", addresses=["10.10.0.1/24"]), wanted(ports=[])]
+    task = _bridge.Task.of(items)
+    change = _network_change.make(node, [_bridge.complete(node, item, task) for item in items], task)
+    assert "Address=10.10.0.1/24" in (change.files[_networkd.path("bond0", "network")] or "")
+
+
+BAD_BONDS: dict[str, tuple[Object, str]] = {
+    "missing port": ({"ports": ["eno7"]}, "port eno7 does not exist; the node has bond0, eno1, eno2"),
+    "no port": ({"ports": []}, "a bond has at least one port"),
+    "bridge as port": ({"name": "b1", "ports": ["lan"]}, "port lan is no interface of the hardware"),
+    "bond as port": ({"name": "b1", "ports": ["bond0"]}, "port bond0 is no interface of the hardware"),
+    "port elsewhere": ({"name": "b1", "ports": ["eno1"]}, "port eno1 belongs to bond0 already"),
+    "name of a bridge": ({"name": "lan"}, "lan is a bridge already; give the bond another name"),
+    "address": ({"addresses": ["10.0.0.1/8"]}, "it is a port of lan; put its addresses there"),
+    "primary": ({"ports": ["eno1"], "bond": {"primary": "eno2"}}, "primary eno2 is none of its ports eno1"),
+    "lacp_rate": ({"bond": {"lacp_rate": "fast"}}, "lacp_rate means nothing in mode active-backup"),
+    "vlan_aware": ({"vlan_aware": True}, "vlan_aware and vxlan are for bridges"),
+    "removal": ({"state": "absent"}, "not removed, it is a port of lan; give that other ports first"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_BONDS)
+def test_bad_bonds_are_one_sentence_each(case: str) -> None:
+    options, message = BAD_BONDS[case]
+    node, _items = bonded()
+    item = wanted(**{"name": "bond0", "type": "bond"} | options)
+    with pytest.raises(ResourceError) as caught:
+        _bridge_checks.check(node, item, _bridge.Task.of([item]), set())
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"node1: bond {item['name']}: ")
+
+
 def test_networkmanager_is_refused() -> None:
     with pytest.raises(ResourceError, match="NetworkManager runs on the node"):
-        _bridge_checks.check(replace(FRESH, network_manager=True), wanted(ports=["eno1"]), set())
+        _bridge_checks.check(replace(FRESH, network_manager=True), wanted(ports=["eno1"]), NONE, set())
 
 
 def test_a_gateway_out_of_reach_is_a_typing_error() -> None:
-    full = _bridge.complete(FRESH, wanted(ports=["eno1"], addresses=["192.0.2.11/24"], gateway=["192.0.3.1"]), set())
+    full = _bridge.complete(FRESH, wanted(ports=["eno1"], addresses=["192.0.2.11/24"], gateway=["192.0.3.1"]), NONE)
     with pytest.raises(ResourceError, match=r"gateway 192\.0\.3\.1 is outside"):
         _bridge_checks.check_complete(FRESH, full)
 
@@ -204,7 +317,7 @@ def test_a_gateway_out_of_reach_is_a_typing_error() -> None:
 def test_a_bridge_with_a_guest_is_not_removed() -> None:
     node = replace(READY, links=READY.links | {"vnet0": link("vnet0", kind="tun", master="lan")})
     with pytest.raises(ResourceError, match="not removed, vnet0 is attached"):
-        _bridge_checks.check(node, wanted(state="absent"), set())
+        _bridge_checks.check(node, wanted(state="absent"), NONE, set())
 
 
 def test_a_port_has_one_bridge() -> None:
@@ -213,23 +326,23 @@ def test_a_port_has_one_bridge() -> None:
 
 
 def test_taking_over_silences_ifupdown_and_empties_the_port() -> None:
-    change = _network_change.make(FRESH, [LAN], set())
+    change = _network_change.make(FRESH, [LAN], NONE)
     assert "#cairn.hci# iface eno1 inet static" in (change.files["/etc/network/interfaces"] or "")
     assert "ip address flush dev eno1 scope global" in change.before
     assert change.created == {"lan"}
 
 
 def test_a_removed_bridge_gives_its_addresses_back() -> None:
-    change = _network_change.make(READY, [wanted(state="absent")], {"lan"})
+    change = _network_change.make(READY, [wanted(state="absent")], GONE)
     assert change.files[_networkd.path("lan", "network")] is None
     assert "Address=192.0.2.11/24" in (change.files[_networkd.path("eno1", "network")] or "")
     assert change.deleted == {"lan"}
-    both = _network_change.make(READY, [wanted(state="absent")], {"lan", "eno1"})
+    both = _network_change.make(READY, [wanted(state="absent")], _bridge.Task(leaving=frozenset({"lan", "eno1"})))
     assert both.files[_networkd.path("eno1", "network")] is None
 
 
 def test_the_rollback_restores_addresses_before_the_routes_that_need_them() -> None:
-    change = _network_change.make(FRESH, [LAN], set())
+    change = _network_change.make(FRESH, [LAN], NONE)
     lines = _network_change.live_batch(FRESH, change)
     assert lines[0] == "link set dev eno1 nomaster"
     address, default = "address replace 192.0.2.11/24 dev eno1", "route replace default via 192.0.2.1 dev eno1"
@@ -237,7 +350,7 @@ def test_the_rollback_restores_addresses_before_the_routes_that_need_them() -> N
 
 
 def test_the_rollback_of_a_boot_touches_files_only() -> None:
-    change = _network_change.make(FRESH, [LAN], set())
+    change = _network_change.make(FRESH, [LAN], NONE)
     saved = _network_change.Saved(
         "/state", {"/etc/network/interfaces": "/state/pending/file.0", "/new": None}, {}, False
     )

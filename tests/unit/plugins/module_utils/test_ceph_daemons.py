@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_daemon, _ceph_mon
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_mgr import CAPS, CephMgr
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_mon import CephMon
-from ansible_collections.cairn.hci.plugins.module_utils._ceph_osds import CephOsd, osdmap
+from ansible_collections.cairn.hci.plugins.module_utils._ceph_osds import CephOsd, osdmap, to_dict
 from ansible_collections.cairn.hci.plugins.module_utils._resource import ResourceError, converge
 
 MEMBERS = [{"name": f"node{n}", "address": f"10.10.0.{n}"} for n in (1, 2, 3)]
@@ -137,10 +137,10 @@ def test_plan_of_a_manager(current: dict[str, Any] | None, wanted: dict[str, Any
 
 LABEL = {"osd_uuid": "u3", "main": True, "ready": True, "ceph_fsid": "f", "id": 3}
 DISK: dict[str, Any] = {"path": "/dev/sdb", "kernel": "sdb", "aliases": [], "partitions": [], "holders": []}
-DISK |= {"mounts": [], "signatures": [], "busy": False, "label": None, "lvm": False, "size": 1 << 40, "type": "hdd"}
+DISK |= {"mounts": [], "signatures": [], "busy": False, "label": None, "lvm": None, "size": 1 << 40, "type": "hdd"}
 OSD = {"device": "/dev/sdb", "class": None, "wipe": None, "filter": None, "state": "present"}
-UP = {"device": "/dev/sdb", "id": 3, "uuid": "u3", "lvm": True, "enabled": True, "up": True, "class": "hdd"}
-KNOWN = {"u3": {"id": 3, "up": True, "booted": True, "class": "hdd"}}
+UP = {"device": "/dev/sdb", "ids": [3], "uuids": ["u3"], "lvm": True, "enabled": True, "up": True, "class": "hdd"}
+KNOWN = {"u3": {"id": 3, "up": True, "booted": True, "again": False, "class": "hdd"}}
 OSD_PLANS = [
     pytest.param(DISK, None, OSD | {"class": "ssd"}, {"device": "/dev/sdb", "class": "ssd"}, id="create"),
     pytest.param(DISK | {"label": LABEL}, UP, OSD | {"class": "hdd"}, {}, id="no change"),
@@ -168,6 +168,49 @@ def test_plan_of_an_osd(
     assert {change.field: change.after for change in changes} == after
 
 
+TWO = [
+    {"osd_uuid": "u3", "id": 3, "encrypted": True, "db": False, "volume": {}, "ready": None},
+    {"osd_uuid": "u4", "id": 4, "encrypted": True, "db": True, "volume": {}, "ready": True},
+]
+
+
+def test_what_is_told_of_a_device_with_two_osds() -> None:
+    known = KNOWN | {"u4": KNOWN["u3"] | {"id": 4, "up": False, "class": "ssd"}}
+    assert to_dict(DISK, TWO, known, True) == {
+        "device": "/dev/sdb",
+        "ids": [3, 4],
+        "uuids": ["u3", "u4"],
+        "class": "hdd,ssd",
+        "up": False,
+        "enabled": True,
+        "lvm": True,
+        "encrypted": True,
+        "db": True,
+    }
+    assert to_dict(DISK, [], known, True) is None
+
+
+IDS = [
+    pytest.param([3], [DISK], None, id="one disk for one id"),
+    pytest.param([3], [DISK | {"label": LABEL}], None, id="replaced already"),
+    pytest.param([3], [DISK, DISK], r"osd\.3 can be made anew only .* 2 disks are empty", id="two disks"),
+    pytest.param([3, 4], [DISK], r"osd\.3,4 can be made anew only .* 1 disks are empty", id="two ids"),
+    pytest.param([], [DISK, DISK], None, id="no id asked"),
+]
+
+
+@pytest.mark.parametrize(("ids", "disks", "message"), IDS)
+def test_an_id_needs_a_disk(ids: list[int], disks: list[dict[str, Any]], message: str | None) -> None:
+    resource = osd_resource(DISK, KNOWN)
+    resource.ids, resource.found = ids, {f"/dev/sd{n}": disk | {"path": f"/dev/sd{n}"} for n, disk in enumerate(disks)}
+    items = [OSD | {"device": path} for path in resource.found]
+    if message is None:
+        resource.check(items)
+    else:
+        with pytest.raises(ResourceError, match=message):
+            resource.check(items)
+
+
 def test_what_is_lost_with_a_disk_is_in_the_diff() -> None:
     change = osd_resource(DISK | {"signatures": ["ext4"]}, {}).plan(None, OSD | {"wipe": ["/dev/sdb"]})[0]
     assert change.before == "is not empty (ext4)"
@@ -185,10 +228,15 @@ def test_all_refusals_come_at_once_and_before_any_change(monkeypatch: pytest.Mon
 
 
 def test_an_osd_that_never_ran_is_told_from_one_that_is_down() -> None:
-    dump = {"osds": [{"osd": 0, "uuid": "a", "up": 0, "up_from": 0}, {"osd": 1, "uuid": "b", "up": 0, "up_from": 7}]}
+    dump: dict[str, Any] = {"osds": [{"osd": n, "uuid": uuid, "up": 0, "up_from": 7} for n, uuid in enumerate("abcd")]}
+    dump["osds"][0] |= {"up_from": 0, "state": ["exists", "new"]}
+    dump["osds"][2] |= {"state": ["exists", "new"]}
+    dump["osds"][3] |= {"state": ["destroyed", "exists"]}
     found = osdmap(dump, [{"id": -1, "name": "default"}, {"id": 1, "device_class": "ssd"}])
-    assert found["a"] == {"id": 0, "up": False, "booted": False, "class": None}
-    assert found["b"] == {"id": 1, "up": False, "booted": True, "class": "ssd"}
+    assert found["a"] == {"id": 0, "up": False, "booted": False, "again": False, "class": None}
+    assert found["b"] == {"id": 1, "up": False, "booted": True, "again": True, "class": "ssd"}
+    assert found["c"] == {"id": 2, "up": False, "booted": False, "again": True, "class": None}
+    assert "d" not in found
 
 
 def test_a_new_key_has_the_form_of_cephx() -> None:

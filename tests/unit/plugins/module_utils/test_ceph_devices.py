@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.cairn.hci.plugins.module_utils import _ceph_db as db
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_devices as devices
 from ansible_collections.cairn.hci.plugins.module_utils._resource import ResourceError
 
 FSID, OTHER, UUID = "our-fsid", "other-fsid", "osd-uuid"
 GIB = 1 << 30
+EXTENT = 4 << 20
 
 
 def device(path: str = "/dev/sdb", **found: Any) -> dict[str, Any]:
     """An empty disk, with what was found on it."""
     empty: dict[str, Any] = {"partitions": [], "holders": [], "mounts": [], "signatures": []}
-    empty |= {"busy": False, "label": None, "lvm": False, "size": 100 * GIB, "type": "ssd"}
+    empty |= {"busy": False, "label": None, "lvm": None, "size": 100 * GIB, "type": "ssd"}
     return {"path": path, "kernel": "sdb", "aliases": ["/dev/disk/by-id/ata-x", "/dev/sdb"], **empty, **found}
 
 
@@ -25,13 +27,45 @@ def label(fsid: str | None = FSID, *, ready: bool = True) -> dict[str, Any]:
 
 KNOWN = {UUID: {"id": 3, "up": False, "booted": True, "class": "ssd"}}
 UNBOOTED = {UUID: {"id": 3, "up": False, "booted": False, "class": None}}
-LVM: dict[str, Any] = {"holders": ["dm-0"], "lvm": True, "busy": True}
+LVM: dict[str, Any] = {"holders": ["dm-0"], "busy": True}
+
+
+def volume(name: str = f"osd-block-{UUID}", size: int = 100, **found: Any) -> dict[str, Any]:
+    """A logical volume; `size` in extents, `osd` of which OSD, `kind` what it holds of it."""
+    osd, kind, fsid = found.get("osd"), found.get("kind", "block"), found.get("fsid", FSID)
+    tags = {}
+    if osd:
+        tags = {"ceph.osd_id": "3", "ceph.osd_fsid": osd, "ceph.cluster_fsid": fsid, "ceph.type": kind}
+        tags |= {"ceph.encrypted": "1"} if found.get("encrypted") else {}
+        tags |= {"ceph.db_uuid": "x"} if found.get("db") else {}
+    read = found.get("label")
+    state = {"busy": found.get("busy", False), "kernel": "dm-0", "label": read}
+    return {"group": found.get("group", "ceph-g"), "name": name, "size": size * EXTENT, "tags": tags} | state
+
+
+def lvm(*volumes: dict[str, Any], size: int = 100, group: str | None = "ceph-g") -> dict[str, Any]:
+    """A device with logical volumes."""
+    used = sum(one["size"] for one in volumes)
+    found = {"group": group, "size": size * EXTENT, "extent": EXTENT, "free": size * EXTENT - used}
+    return LVM | {"lvm": found | {"volumes": list(volumes)}}
+
+
+OURS = volume(osd=UUID, busy=True, label=label())
+SECRET = volume(osd=UUID, encrypted=True, busy=True)
 
 VERDICTS = [
     pytest.param(device(), {}, devices.ENROL, id="empty"),
     pytest.param(device(), None, devices.ENROL, id="empty, before there is a cluster"),
     pytest.param(device(label=label(), busy=True), KNOWN, devices.KEEP, id="known OSD"),
-    pytest.param(device(label=label(), **LVM), KNOWN, devices.KEEP, id="known OSD on LVM"),
+    pytest.param(device(**lvm(OURS)), KNOWN, devices.KEEP, id="known OSD on LVM"),
+    pytest.param(device(**lvm(OURS)), None, devices.KEEP, id="ours on LVM, check mode"),
+    pytest.param(device(**lvm(SECRET)), KNOWN, devices.KEEP, id="encrypted and closed"),
+    pytest.param(device(**lvm(SECRET)), UNBOOTED, devices.FINISH, id="encrypted, cut short"),
+    pytest.param(device(**lvm(OURS)), UNBOOTED, devices.KEEP, id="made, and never started"),
+    pytest.param(device(**lvm(volume(osd=UUID))), UNBOOTED, devices.FINISH, id="cut short before its label"),
+    pytest.param(device(**lvm()), {}, devices.FINISH, id="a group without volumes"),
+    pytest.param(device(**lvm(volume())), {}, devices.FINISH, id="a volume without an OSD"),
+    pytest.param(device(**lvm(volume())), UNBOOTED, devices.FINISH, id="a volume, and an id without an OSD"),
     pytest.param(device(label=label()), None, devices.KEEP, id="ours, node installed anew, check mode"),
     pytest.param(device(label=label(None, ready=False)), UNBOOTED, devices.FINISH, id="interrupted"),
 ]
@@ -48,7 +82,11 @@ REFUSED = [
     pytest.param(device(label=label(None, ready=False)), "never finished", id="unfinished OSD of nobody"),
     pytest.param(device(partitions=["sdb1", "sdb2"]), r"has partitions \(sdb1, sdb2\)", id="partitions"),
     pytest.param(device(signatures=["ext4"]), r"is not empty \(ext4\)", id="filesystem"),
-    pytest.param(device(signatures=["LVM2_member"]), r"is not empty \(LVM2_member\)", id="LVM"),
+    pytest.param(device(**lvm(group=None)), "is a physical volume of LVM", id="LVM without a group"),
+    pytest.param(device(**lvm(group="vg0")), "is a physical volume of LVM", id="a group of someone"),
+    pytest.param(device(**lvm(volume("root", group="vg0"))), r"has logical volumes \(root\)", id="volumes of someone"),
+    pytest.param(device(**lvm(volume(osd=UUID, fsid=OTHER))), "of another Ceph cluster", id="foreign OSD on LVM"),
+    pytest.param(device(**lvm(volume(osd=UUID))), "does not know any more", id="dead OSD on LVM"),
 ]
 
 
@@ -64,7 +102,8 @@ IN_USE = [
     pytest.param(device(mounts=["/", "/boot"], partitions=["sdb1"], busy=True), "is mounted on /, /boot", id="mounted"),
     pytest.param(device(holders=["md0"], busy=True), "is in use by md0", id="RAID"),
     pytest.param(device(busy=True, signatures=["swap"]), "is in use; .* out of ceph_osd_devices[.]", id="swap"),
-    pytest.param(device(label=label(OTHER), **LVM), "is in use by dm-0", id="foreign OSD on LVM"),
+    pytest.param(device(**lvm(volume(osd=UUID, fsid=OTHER, busy=True))), "is in use by osd-block", id="foreign, runs"),
+    pytest.param(device(**lvm(volume("root", group="vg0", busy=True))), "is in use by root", id="mounted volume"),
 ]
 
 
@@ -105,3 +144,102 @@ def test_too_few_disks_is_said() -> None:
 
 def test_without_a_filter_nothing_is_passed_over() -> None:
     assert devices.select(DISKS, None, FSID, []) == DISKS
+
+
+TWO = (volume(osd=UUID, size=50, label=label()), volume("osd-block-b", osd="b", size=50, label=label()))
+BOTH = KNOWN | {"b": {"id": 4, "up": True, "booted": True, "class": "ssd"}}
+LAYOUTS = [
+    pytest.param(lvm(OURS), {"encrypted": False, "db": False, "per_device": 1}, devices.KEEP, id="as it is"),
+    pytest.param(lvm(SECRET), {"encrypted": True}, devices.KEEP, id="encrypted"),
+    pytest.param(lvm(volume(osd=UUID, db=True)), {"db": True}, devices.KEEP, id="with a db"),
+    pytest.param(lvm(*TWO), {"per_device": 2}, devices.KEEP, id="two"),
+    pytest.param(lvm(*TWO), {}, devices.KEEP, id="two, and nothing asked"),
+    pytest.param(lvm(TWO[0]), {"per_device": 2}, devices.FINISH, id="cut short after the first of two"),
+    pytest.param(lvm(TWO[0], volume("osd-block-z", 50)), {"per_device": 2}, devices.FINISH, id="a volume more"),
+]
+
+
+@pytest.mark.parametrize(("found", "layout", "verdict"), LAYOUTS)
+def test_what_is_as_it_shall_be_is_kept(found: dict[str, Any], layout: dict[str, Any], verdict: str) -> None:
+    assert devices.verdict(device(**found), FSID, BOTH, [], layout) == verdict
+
+
+OTHERWISE = [
+    pytest.param(lvm(OURS), {"encrypted": True}, "osd.3 is not encrypted.*replace_disk.yml -e osd=3", id="plain"),
+    pytest.param(lvm(SECRET), {"encrypted": False}, "osd.3 is encrypted.*ceph_osd_encrypted: true", id="encrypted"),
+    pytest.param(lvm(OURS), {"db": True}, "osd.3 has no db device.*ceph_osd_db_devices", id="no db"),
+    pytest.param(lvm(volume(osd=UUID, db=True)), {"db": False}, "has its db on another device", id="a db"),
+    pytest.param(lvm(OURS), {"per_device": 2}, r"has 1 OSD \(osd.3\), .*says 2; .*remove_osd.yml -e osd=3", id="more"),
+    pytest.param(lvm(*TWO), {"per_device": 1}, r"has 2 OSDs .*ceph_osds_per_device: 2", id="fewer"),
+    pytest.param({"label": label()}, {"per_device": 2}, "has 1 OSD ", id="more, without LVM"),
+]
+
+
+@pytest.mark.parametrize(("found", "layout", "message"), OTHERWISE)
+def test_what_cannot_change_in_place_is_refused(found: dict[str, Any], layout: dict[str, Any], message: str) -> None:
+    with pytest.raises(ResourceError, match=message):
+        devices.verdict(device(**found), FSID, BOTH, [], layout)
+
+
+DB = volume("osd-db-b", 40, osd="b", kind="db", busy=True)
+DB_VERDICTS = [
+    pytest.param(device(), devices.ENROL, id="empty"),
+    pytest.param(device(**lvm(DB)), devices.KEEP, id="ours"),
+    pytest.param(device(**lvm()), devices.KEEP, id="a group without volumes"),
+    pytest.param(device(**lvm(volume("osd-db-z"))), devices.KEEP, id="a volume without an OSD"),
+    pytest.param(device(signatures=["ext4"], path="/dev/gone"), devices.ERASE, id="given away"),
+]
+
+
+@pytest.mark.parametrize(("found", "verdict"), DB_VERDICTS)
+def test_a_device_for_databases(found: dict[str, Any], verdict: str) -> None:
+    assert db.verdict(found, FSID, ["/dev/gone"]) == verdict
+
+
+DB_REFUSED = [
+    pytest.param(device(**lvm(OURS)), "is itself the disk of osd.3", id="an OSD"),
+    pytest.param(device(mounts=["/"]), "is mounted on /.*out of ceph_osd_db_devices", id="mounted"),
+    pytest.param(device(signatures=["ext4"]), "is not empty .*ceph_osd_wipe", id="filesystem"),
+    pytest.param(device(**lvm(volume("osd-db-b", osd="b", kind="db", fsid=OTHER))), "logical volumes", id="foreign"),
+]
+
+
+@pytest.mark.parametrize(("found", "message"), DB_REFUSED)
+def test_what_is_no_device_for_databases(found: dict[str, Any], message: str) -> None:
+    with pytest.raises(ResourceError, match=message):
+        db.verdict(found, FSID, [])
+
+
+FAST = device("/dev/nvme0n1", size=101 * EXTENT)
+OTHER_FAST = device("/dev/nvme1n1", size=101 * EXTENT)
+ALLOCATIONS = [
+    pytest.param([FAST], 2, 2, None, [("/dev/nvme0n1", 50)] * 2, id="equal shares"),
+    pytest.param([FAST], 3, 1, None, [("/dev/nvme0n1", 33)], id="whole extents"),
+    pytest.param([FAST], 4, 4, 10 * EXTENT + 1, [("/dev/nvme0n1", 10)] * 4, id="a size"),
+    pytest.param(
+        [FAST, OTHER_FAST], 3, 3, None, [("/dev/nvme0n1", 50), ("/dev/nvme1n1", 50), ("/dev/nvme0n1", 50)], id="spread"
+    ),
+    pytest.param([device("/dev/sda", **lvm(DB, size=80))], 2, 1, None, [("/dev/sda", 40)], id="beside another"),
+    pytest.param(
+        [device("/dev/sda", **lvm(volume("osd-db-z", 80), size=80))], 1, 1, None, [("/dev/sda", 80)], id="dead"
+    ),
+    pytest.param([], 0, 0, None, [], id="none"),
+]
+
+
+@pytest.mark.parametrize(("found", "slots", "new", "size", "places"), ALLOCATIONS)
+def test_what_an_osd_gets_of_the_fast_devices(
+    found: list[dict[str, Any]], slots: int, new: int, size: int | None, places: list[tuple[str, int]]
+) -> None:
+    assert db.allocate(found, {}, slots, new, size) == [(path, extents * EXTENT) for path, extents in places]
+
+
+def test_no_room_for_a_database_is_said() -> None:
+    with pytest.raises(ResourceError, match=r"ceph_osd_db_devices .* free in one piece, .*smaller ceph_osd_db_size"):
+        db.allocate([device("/dev/sda", **lvm(DB, size=80))], {}, 1, 1, None)
+
+
+def test_an_id_is_freed_whose_osd_was_never_made() -> None:
+    assert devices.begun(device(**lvm(volume())), UNBOOTED) == [UNBOOTED[UUID]]
+    assert devices.begun(device(**lvm(SECRET)), UNBOOTED) == [UNBOOTED[UUID]]
+    assert devices.begun(device(**lvm(OURS)), KNOWN) == []

@@ -19,6 +19,8 @@ PLAIN: dict[str, Any] = {
     "dns": [],
     "routes": [],
     "vxlan": None,
+    "bond": None,
+    "master": None,
     "client_id": None,
 }
 VXLAN = {"id": 100, "local": "10.10.0.1", "remotes": ["10.10.0.2", "10.10.0.3"], "port": 4789}
@@ -38,6 +40,19 @@ CASES: dict[str, dict[str, Any]] = {
         "addresses": [],
         "gateway": [],
         "vxlan": VXLAN,
+    },
+    "bond": {
+        "name": "bond0",
+        "type": "bond",
+        "ports": ["eno1", "eno3"],
+        "mtu": 9000,
+        "bond": {"mode": "802.3ad", "miimon": 50, "lacp_rate": "fast", "hash_policy": "layer3+4", "primary": None},
+    },
+    "bond with a primary": {
+        "name": "bond0",
+        "type": "bond",
+        "ports": ["eno1", "eno3"],
+        "bond": {"mode": "active-backup", "miimon": 100, "lacp_rate": None, "hash_policy": None, "primary": "eno3"},
     },
     "interface": {"name": "eno2", "type": "interface", "ports": [], "mac": None, "mtu": 9000},
 }

@@ -262,7 +262,7 @@ def bridged(node: Node) -> None:
     ("damage", "selector", "sentence"),
     [
         (None, "0000:0a:00.0", "PCI device 0000:0a:00.0: this node has none; 'lspci -nn' shows what there is."),
-        (no_iommu, NVME, f"PCI device {NVME} ({NVME}): the node has no IOMMU, or it is off; switch on VT-d"),
+        (no_iommu, NVME, f"PCI device {NVME} ({NVME}): the node has no IOMMU, or it is off; switch on "),
         (mount, NVME, f"PCI device {NVME} ({NVME}): nvme0n1p1 is mounted on /; it stays with the node."),
         (share, NVME, f"PCI device {NVME} ({NVME}): its IOMMU group 1 has also 0000:00:1f.3 (snd_hda_intel); give all"),
         (bridged, NIC, f"PCI device {NIC} ({NIC}): Ansible reaches this node through eno1; it stays with the node."),

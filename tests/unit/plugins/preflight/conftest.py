@@ -46,7 +46,7 @@ def device(name: str, **changes: Any) -> dict[str, Any]:
         "mounts": [],
         "busy": False,
         "label": None,
-        "lvm": False,
+        "lvm": None,
         "signatures": [],
     }
     return empty | changes
@@ -66,6 +66,7 @@ def facts(place: int) -> dict[str, Any]:
         "cpus": 8,
         "memory": 32 * GIB,
         "domain_type": "kvm",
+        "boot": {"vendor": "AuthenticAMD", "options": ["ro", "quiet"], "next_options": ["ro", "quiet"], "grub": True},
         "name_servers": ["192.0.2.53"],
         "interfaces": [
             link
@@ -86,6 +87,7 @@ def facts(place: int) -> dict[str, Any]:
         "disks": [],
         "pci_devices": [],
         "osd_devices": [device(f"disk{place}")],
+        "osd_db_devices": [],
         "osd_error": None,
         "ceph": copy.deepcopy(REPORT),
         "images": None,

@@ -13,6 +13,10 @@ Change = Callable[[Any], None]
 OTHER = "11111111-1111-4111-8111-111111111111"
 
 
+FAST: dict[str, Any] = {"path": "/dev/fast", "kernel": "fast", "aliases": ["/dev/fast"], "size": 2**30, "type": "nvme"}
+FAST |= {"partitions": [], "holders": [], "mounts": [], "busy": False, "label": None, "lvm": None, "signatures": []}
+
+
 def put(*path: Any) -> Change:
     """Set what the last but one key of a path leads to."""
     *way, last, value = path
@@ -212,7 +216,8 @@ CASES = {
     ),
     "MTU of a nic": (
         put(*WEB, "vm_nics", [{"network": "lan", "mtu": 9000}]),
-        "web1: vm_nics[0].mtu 9000 is more than the 1500 that lan carries; lower it, or raise the mtu of the bridge.",
+        "web1: vm_nics[0].mtu 9000 is more than lan carries: the most is 1500, by eno1 of node1; lower it, or raise "
+        "the mtu of the network.",
     ),
     "no virtualization": (
         both(put("nodes", "libvirt_domain_type", "kvm"), put("facts", "node2", "domain_type", "qemu")),
@@ -359,6 +364,43 @@ CASES = {
     "no such disk": (
         put("facts", "node2", "osd_devices", []),
         "node2: ceph_osd_devices: no disk matches /dev/disk/by-id/nvme-*; correct it.",
+    ),
+    "no device-mapper": (
+        both(
+            put("nodes", "ceph_osd_encrypted", True),
+            put("facts", "node2", "ceph", "device_mapper", False),
+        ),
+        "node2: ceph_osd_encrypted needs device-mapper, which this node's kernel has not; use another kernel, or "
+        "unset it.",
+    ),
+    "no such disk for databases": (
+        put("hosts", "node2", "ceph_osd_db_devices", ["/dev/disk/by-id/nvme-FAST*"]),
+        "node2: ceph_osd_db_devices: no disk matches /dev/disk/by-id/nvme-FAST*; correct it.",
+    ),
+    "databases too large": (
+        both(
+            put("hosts", "node2", "ceph_osd_db_devices", [DISK2]),
+            put("hosts", "node2", "ceph_osd_db_size", "1TiB"),
+            put("facts", "node2", "osd_db_devices", [FAST]),
+        ),
+        "node2: ceph_osd_db_devices (/dev/fast) have 1020MiB free in one piece, and each of 1 new OSDs needs 1TiB for "
+        "its db; add a device, or set a smaller ceph_osd_db_size.",
+    ),
+    "databases on a used disk": (
+        both(
+            put("hosts", "node2", "ceph_osd_db_devices", [DISK2]),
+            put("facts", "node2", "osd_db_devices", [FAST | {"mounts": ["/srv"]}]),
+        ),
+        "node2: /dev/fast is mounted on /srv; unmount it, or take it out of ceph_osd_db_devices.",
+    ),
+    "no size of databases": (
+        put("nodes", "ceph_osd_db_size", "60"),
+        "node1, node2, node3: ceph_osd_db_size: '60' is not a size; write a positive number with a unit, such as 20GiB "
+        "or 512MiB.",
+    ),
+    "no OSDs per device": (
+        put("nodes", "ceph_osds_per_device", 0),
+        "node1, node2, node3: ceph_osds_per_device is 0; it must be from 1 to 32.",
     ),
     "too few replicas": (
         put("nodes", "ceph_pools", {"vms": {"size": 4}}),

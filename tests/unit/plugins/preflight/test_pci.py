@@ -115,8 +115,8 @@ def taken(world: Any) -> None:
         (
             "0000:03:00.0",
             off,
-            "db1: vm_pci_devices: 0000:03:00.0 of node1: the node has no IOMMU, or it is off; switch on VT-d or AMD-Vi "
-            "in the firmware, and add intel_iommu=on to the kernel's command line on an Intel processor.",
+            "db1: vm_pci_devices: 0000:03:00.0 of node1: the node has no IOMMU, or it is off; switch on AMD-Vi in "
+            "the firmware.",
         ),
         (
             "8086:1533",

@@ -63,7 +63,8 @@ def test_nodes(plan: Plan) -> None:
     assert (node["place"], node["address"], node["storage_address"]) == (2, "192.0.2.12", "10.10.0.2/24")
     assert node["bridges"] == [{"name": "lan", "ports": ["eno1"], "vlan_aware": False}]
     assert node["interfaces"] == [{"name": "eno2", "type": "interface", "addresses": ["keep", "10.10.0.2/24"]}]
-    assert node["osds"] == [{"path": "/dev/disk/by-id/nvme-disk2", "size": 100 * GIB, "plan": "enrol"}]
+    osd = {"path": "/dev/disk/by-id/nvme-disk2", "size": 100 * GIB, "plan": "enrol", "osds": 1, "new": 1}
+    assert node["osds"] == [osd]
 
 
 def test_storage_on_a_bridge(world: Any, plan: Plan) -> None:

@@ -1,0 +1,116 @@
+# Copyright (c) 2026 The cairn.hci authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Logical volumes: which are active, what is on them, and making and removing them.
+
+Private to the collection.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from ansible_collections.cairn.hci.plugins.module_utils import _bluestore
+from ansible_collections.cairn.hci.plugins.module_utils._ceph_daemon import run
+from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
+
+BLOCKS = Path("/sys/class/block")
+# What ceph-volume calls its own, too: the uuid of an OSD is in the names of its volumes.
+GROUP, BLOCK, DB = "ceph-", "osd-block-", "osd-db-"
+HEAD = 16 << 20
+
+
+def _attribute(kernel: str, name: str) -> str:
+    """An attribute of a device in sysfs; empty where it has none."""
+    try:
+        return (BLOCKS / kernel / name).read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def active() -> dict[str, str]:
+    """The active devices of device-mapper: uuid -> kernel name."""
+    return {_attribute(entry.name, "dm/uuid"): entry.name for entry in BLOCKS.glob("dm-*")}
+
+
+def opened(kernel: str) -> list[str]:
+    """The encrypted devices that are open on a volume, by kernel name."""
+    holders = sorted(entry.name for entry in (BLOCKS / kernel / "holders").glob("*"))
+    return [name for name in holders if _attribute(name, "dm/uuid").startswith("CRYPT-")]
+
+
+def looked_into(volume: Object, kernels: dict[str, str], busy: Callable[[str], bool]) -> Object:
+    """A volume with its kernel name (None: not active), whether it is in use, and the label on it."""
+    kernel = kernels.get(volume["dm_uuid"])
+    top = next(iter(opened(kernel)), kernel) if kernel else None
+    label = _bluestore.read(f"/dev/{top}") if top else None
+    return volume | {"kernel": kernel, "busy": bool(kernel) and busy(f"/dev/{kernel}"), "label": label}
+
+
+def create_group(path: str) -> str:
+    """Make a volume group of an empty device, and return its name."""
+    name = f"{GROUP}{uuid.uuid4()}"
+    run("vgcreate", "--yes", name, path, seconds=120)
+    return name
+
+
+def create_volume(group: str, name: str, extents: int, path: str) -> str:
+    """Make a volume on a device of a group; return both names, as ceph-volume takes them."""
+    command = ["lvcreate", "--yes", "--wipesignatures", "y", "--extents", str(extents), "--name", name, group, path]
+    run(*command, seconds=120)
+    return f"{group}/{name}"
+
+
+def close(kernel: str) -> None:
+    """Close what is open on a volume."""
+    for name in opened(kernel):
+        run("cryptsetup", "close", _attribute(name, "dm/name"), seconds=60)
+
+
+def remove_volume(volume: Object) -> None:
+    """Remove a volume with what is on it; nothing must use it any more."""
+    run("lvchange", "--yes", "--activate", "y", f"{volume['group']}/{volume['name']}", seconds=60)
+    kernel = active().get(volume["dm_uuid"])
+    if kernel:
+        close(kernel)
+        with open(f"/dev/{kernel}", "r+b", buffering=0) as file:
+            file.write(bytes(min(HEAD, volume["size"])))
+            os.fsync(file.fileno())
+    run("lvremove", "--yes", f"{volume['group']}/{volume['name']}", seconds=120)
+
+
+def remove_group(group: str, path: str) -> None:
+    """Remove a group without volumes, and LVM from its device."""
+    run("vgremove", "--yes", group, seconds=60)
+    run("pvremove", "--yes", path, seconds=60)
+
+
+def deactivate(volume: Object) -> None:
+    """Have the kernel let go of a volume, so that its disk can be pulled."""
+    kernel = active().get(volume["dm_uuid"])
+    if kernel:
+        close(kernel)
+        run("lvchange", "--yes", "--activate", "n", f"{volume['group']}/{volume['name']}", seconds=60)
+
+
+def stale(osd_uuid: str) -> list[str]:
+    """The names of volumes of an OSD that are active although their disk is gone, what is open on them first."""
+    part = f"{BLOCK}{osd_uuid}".replace("-", "--")
+    found = []
+    for kernel in active().values():
+        name = _attribute(kernel, "dm/name")
+        if name.endswith(part):
+            found += [*(_attribute(top, "dm/name") for top in opened(kernel)), name]
+    return found
+
+
+def drop(name: str) -> None:
+    """Remove a device of device-mapper that has lost its disk."""
+    try:
+        run("dmsetup", "remove", "--retry", name, seconds=60)
+    except ResourceError:
+        # Something still has it open: every access fails from now on, and it is gone with the last user.
+        run("dmsetup", "remove", "--force", "--deferred", name, seconds=60)
