@@ -198,7 +198,7 @@ IDS = [
     pytest.param([], [DISK, DISK], None, id="no id asked"),
     pytest.param([4], [DISK | {"label": LABEL}], "0 disks are empty", id="another one's disk"),
     pytest.param(
-        [4], [DISK | {"signatures": ["ext4"]}], r"0 disks .* /dev/sd0 is not empty \\(ext4\\)", id="a used disk"
+        [4], [DISK | {"signatures": ["ext4"]}], r"0 disks .* /dev/sd0 is not empty .ext4.", id="a used disk"
     ),
 ]
 
