@@ -39,24 +39,25 @@ class Slot:
     ident: int | None = None
 
 
-def options(wanted: Object) -> list[str]:
-    """What both ways of making an OSD take."""
-    return ["--bluestore", *(["--crush-device-class", wanted["class"]] if wanted["class"] else [])]
+def options(wanted: Object, ident: int | None) -> list[str]:
+    """What both ways of making an OSD take; `ident` is the id of a destroyed one that it takes."""
+    found = ["--bluestore"]
+    found += ["--crush-device-class", wanted["class"]] if wanted["class"] else []
+    return found + (["--osd-id", str(ident)] if ident is not None else [])
 
 
 def make(slot: Slot, wanted: Object, seconds: float) -> None:
     """Make an OSD on volumes that are there, and start it."""
-    command = ["ceph-volume", "lvm", "create", *options(wanted), "--data", slot.data, "--osd-fsid", slot.uuid]
-    command += ["--block.db", slot.db] if slot.db else []
+    command = ["ceph-volume", "lvm", "create", *options(wanted, slot.ident), "--data", slot.data]
+    command += ["--osd-fsid", slot.uuid, *(["--block.db", slot.db] if slot.db else [])]
     command += ["--dmcrypt"] if wanted.get("encrypted") else []
-    command += ["--osd-id", str(slot.ident)] if slot.ident is not None else []
     daemon.run(*command, seconds=seconds)
 
 
-def make_raw(device: Object, wanted: Object, seconds: float) -> None:
+def make_raw(device: Object, wanted: Object, ident: int | None, seconds: float) -> None:
     """Make an OSD on a device itself, and start it."""
     path = device["path"]
-    daemon.run("ceph-volume", "raw", "prepare", "--no-tmpfs", *options(wanted), "--data", path, seconds=seconds)
+    daemon.run("ceph-volume", "raw", "prepare", "--no-tmpfs", *options(wanted, ident), "--data", path, seconds=seconds)
     label = _bluestore.read(path)
     if label is None:
         raise ResourceError(f"{path}: 'ceph-volume raw prepare' made no OSD; see /var/log/ceph/ceph-volume.log.")

@@ -91,6 +91,7 @@ class CephOsd(CephResource):
         self.places: dict[str, list[tuple[str, int]]] = {}
         self.slots: dict[str, list[make.Slot]] = {}
         self.ids: list[int] = list(params.get("ids") or [])
+        self.taken: dict[str, list[int]] = {}
 
     def expand(self, items: list[Object]) -> list[Object]:
         """Return one item for each device that the patterns and the filter mean."""
@@ -119,7 +120,7 @@ class CephOsd(CephResource):
         if not found and patterns and item["state"] == "present" and not self.ids:
             raise ResourceError(f"No disk of this node matches {', '.join(patterns)}: correct ceph_osd_devices.")
         # A disk that is to be replaced may still be there, and matches the same pattern as the new one.
-        wanted = item.get("filter") or ({"count": None} if self.ids else None)
+        wanted = {**(item.get("filter") or {}), "count": None} if self.ids else item.get("filter")
         chosen = devices.select(found, wanted, self.fsid, item.get("wipe") or [])
         self.found |= {device["path"]: device for device in chosen}
         return [device["path"] for device in chosen]
@@ -152,25 +153,32 @@ class CephOsd(CephResource):
     def check(self, items: list[Object]) -> None:
         """Find out before any change whether there is room for all databases, and a device for each id to be taken."""
         # What is refused for itself is told by plan(), for all devices at once.
-        good = [item for item in items if not self.refused(item)]
+        refused = {item["device"]: reason for item in items if (reason := self.refused(item))}
+        good = [item for item in items if item["device"] not in refused]
         self.places = slots.databases(good, self.found, self.fsid, self.osds)
-        if not self.ids:
-            return
+        if self.params.get("ids"):
+            self.check_ids(good, refused)
+
+    def check_ids(self, good: list[Object], refused: dict[str, str]) -> None:
+        """Raise ResourceError unless there are as many new OSDs as ids, or those of the ids are there already."""
         new = {item["device"]: slots.missing(self.found[item["device"]], item, self.fsid, self.osds) for item in good}
         free = [path for path, count in new.items() if count]
-        if sum(new.values()) not in (0, len(self.ids)):
-            raise ResourceError(
-                f"osd.{','.join(map(str, self.ids))} can be made anew only where as many new OSDs are to be made, and "
-                f"{len(free)} disks are empty and match ({', '.join(free)}); name the new one with -e device=PATH."
-            )
+        kept = [osd for item in good for osd in devices.finished(self.found[item["device"]], self.fsid, self.osds)]
+        if sum(new.values()) == len(self.ids) or (not free and {osd["id"] for osd in kept} >= set(self.ids)):
+            return
+        reasons = "".join(f" {reason}" for reason in refused.values())
+        raise ResourceError(
+            f"osd.{','.join(map(str, self.ids))} can be made anew only where as many new OSDs are to be made, and "
+            f"{len(free)} disks are empty and match ({', '.join(free)}); name the new one with -e device=PATH.{reasons}"
+        )
 
-    def refused(self, item: Object) -> bool:
-        """Whether nothing can be made of a device."""
+    def refused(self, item: Object) -> str | None:
+        """Why nothing can be made of a device."""
         try:
             self.choice(item)
-        except ResourceError:
-            return True
-        return False
+        except ResourceError as error:
+            return str(error)
+        return None
 
     def choice(self, wanted: Object) -> str:
         """What becomes of a device."""
@@ -194,6 +202,9 @@ class CephOsd(CephResource):
         if wanted["state"] == "absent":
             return super().plan(current, wanted)
         device = self.found[wanted["device"]]
+        # The disk that is to be replaced may still be there.
+        if self.params.get("ids") and self.refused(wanted):
+            return []
         choice = self.choice(wanted)
         if choice == devices.KEEP:
             now = current or {"up": False, "enabled": False, "class": wanted["class"]}
@@ -240,11 +251,11 @@ class CephOsd(CephResource):
         elif choice == devices.FINISH:
             slots.clean(device, self.osds)
         self.found[path] = device = _block_device.inspect(path)
+        count = slots.missing(device, wanted, self.fsid, self.osds)
+        self.taken[path], self.ids = self.ids[:count], self.ids[count:]
         if node.device_mapper():
             places = [self.place(name, size, wanted) for name, size in self.places.get(path, [])]
-            count = slots.missing(device, wanted, self.fsid, self.osds)
-            ids, self.ids = self.ids[:count], self.ids[count:]
-            self.slots[path] = slots.volumes(device, wanted, places, ids)
+            self.slots[path] = slots.volumes(device, wanted, places, self.taken[path])
 
     def place(self, path: str, size: int, wanted: Object) -> tuple[Object, str, int]:
         """A device of databases, ready to take one: its group, the device and the size."""
@@ -275,7 +286,8 @@ class CephOsd(CephResource):
             for slot in self.slots[wanted["device"]]:
                 make.make(slot, wanted, 10 * self.params["timeout"])
         elif self.choice(wanted) != devices.KEEP:
-            make.make_raw(device, wanted, 10 * self.params["timeout"])
+            ident = next(iter(self.taken.get(wanted["device"], [])), None)
+            make.make_raw(device, wanted, ident, 10 * self.params["timeout"])
         else:
             self.keep(current or {}, wanted, device)
 

@@ -196,19 +196,33 @@ IDS = [
     pytest.param([3], [DISK, DISK], r"osd\.3 can be made anew only .* 2 disks are empty", id="two disks"),
     pytest.param([3, 4], [DISK], r"osd\.3,4 can be made anew only .* 1 disks are empty", id="two ids"),
     pytest.param([], [DISK, DISK], None, id="no id asked"),
+    pytest.param([4], [DISK | {"label": LABEL}], "0 disks are empty", id="another one's disk"),
+    pytest.param(
+        [4], [DISK | {"signatures": ["ext4"]}], r"0 disks .* /dev/sd0 is not empty .ext4.", id="a used disk"
+    ),
 ]
 
 
 @pytest.mark.parametrize(("ids", "disks", "message"), IDS)
 def test_an_id_needs_a_disk(ids: list[int], disks: list[dict[str, Any]], message: str | None) -> None:
     resource = osd_resource(DISK, KNOWN)
-    resource.ids, resource.found = ids, {f"/dev/sd{n}": disk | {"path": f"/dev/sd{n}"} for n, disk in enumerate(disks)}
+    resource.params["ids"], resource.ids = ids, list(ids)
+    resource.found = {f"/dev/sd{n}": disk | {"path": f"/dev/sd{n}"} for n, disk in enumerate(disks)}
     items = [OSD | {"device": path} for path in resource.found]
     if message is None:
         resource.check(items)
     else:
         with pytest.raises(ResourceError, match=message):
             resource.check(items)
+
+
+def test_a_disk_that_is_to_be_replaced_may_still_be_there() -> None:
+    old = DISK | {"label": LABEL | {"osd_uuid": "gone"}}
+    resource = osd_resource(old, KNOWN)
+    with pytest.raises(ResourceError, match="does not know any more"):
+        resource.plan(None, OSD)
+    resource.params["ids"] = [3]
+    assert resource.plan(None, OSD) == []
 
 
 def test_what_is_lost_with_a_disk_is_in_the_diff() -> None:
