@@ -197,9 +197,7 @@ IDS = [
     pytest.param([3, 4], [DISK], r"osd\.3,4 can be made anew only .* 1 disks are empty", id="two ids"),
     pytest.param([], [DISK, DISK], None, id="no id asked"),
     pytest.param([4], [DISK | {"label": LABEL}], "0 disks are empty", id="another one's disk"),
-    pytest.param(
-        [4], [DISK | {"signatures": ["ext4"]}], r"0 disks .* /dev/sd0 is not empty .ext4.", id="a used disk"
-    ),
+    pytest.param([4], [DISK | {"signatures": ["ext4"]}], r"0 disks .* /dev/sd0 is not empty .ext4.", id="a used disk"),
 ]
 
 
