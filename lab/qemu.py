@@ -38,7 +38,8 @@ SATA_PORTS = 6
 # Slots of PCIe root ports: NICs have the first ones, NVMe disks those from here.
 DISK_SLOTS = 16
 # Measures against speculation protect nobody here, and are costly where each instruction is translated.
-KERNEL_OPTIONS = "console=ttyS0 intel_iommu=on iommu=pt mitigations=off"
+# A busy machine emulates so slowly that the kernel takes its timer for broken, and panics.
+KERNEL_OPTIONS = "console=ttyS0 intel_iommu=on iommu=pt mitigations=off no_timer_check"
 GRUB_DEFAULTS = f"""\
 GRUB_DEFAULT=0
 GRUB_TIMEOUT=0
