@@ -14,10 +14,10 @@ OURS := $(wildcard benchmarks docs lab molecule tests)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv lab nodes guest-image demo test lint types units sanity molecule test-faults bench docs changelog pins clean
+.PHONY: help venv lab nodes guest-image demo test lint types units sanity molecule passthrough-smoke test-passthrough test-kernel test-faults bench docs changelog pins clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##### A cluster on this machine
 
@@ -71,7 +71,16 @@ sanity: venv ## ansible-test sanity on the built artifact
 	cd $(ARTIFACT) && ansible-test sanity --skip-test pslint --python $$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 molecule: venv ## a lab of its own: converge, idempotence, verify
-	molecule test --all
+	molecule test
+
+passthrough-smoke: venv ## one node with a kernel of its own, its disk in a storage VM
+	molecule test --scenario-name passthrough_smoke
+
+test-passthrough: venv ## three of them; takes hours under emulation
+	molecule test --scenario-name passthrough
+
+test-kernel: venv ## what needs kernels of the nodes' own: logical volumes, bonds, VLANs; takes hours under emulation
+	molecule test --scenario-name kernel
 
 test-faults: FAULTS = molecule/default/hosts
 test-faults: venv ## break a lab of its own in every way of tests/faults, about 40 minutes

@@ -12,7 +12,7 @@ from testinfra.host import Host
 
 testinfra_hosts = ["ansible://nodes"]
 ROOT = Path(__file__).resolve().parents[3]
-INVENTORY = Path(os.environ.get("MOLECULE_SCENARIO_DIRECTORY", ROOT / "molecule/passthrough")) / "hosts"
+INVENTORY = Path(os.environ.get("MOLECULE_SCENARIO_DIRECTORY", ROOT / "molecule/kernel")) / "hosts"
 
 
 def volumes(host: Host) -> list[dict[str, Any]]:
