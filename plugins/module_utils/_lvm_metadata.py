@@ -22,6 +22,8 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 SECTOR = 512
 MAGIC = b" LVM2 x[5A%r0N*>"
 TOKEN = re.compile(r'#[^\n]*|"((?:\\.|[^"\\])*)"|([\[\]{}=,])|([^\s\[\]{}=,"#]+)')
+# What is used of Ceph's tags. Another one is a secret, with which a node fetches the key of an encrypted OSD.
+TAGS = ("ceph.type", "ceph.osd_id", "ceph.osd_fsid", "ceph.cluster_fsid", "ceph.encrypted", "ceph.db_uuid")
 Reader = Callable[[int, int], bytes]
 
 
@@ -134,7 +136,7 @@ def volumes(group: str, section: Object, pv: str) -> list[Object]:
                     "uuid": volume["id"],
                     "dm_uuid": f"LVM-{section['id']}{volume['id']}".replace("-", "").replace("LVM", "LVM-", 1),
                     "size": size,
-                    "tags": {key: value for key, value in tags.items() if key.startswith("ceph.")},
+                    "tags": {key: tags[key] for key in TAGS if key in tags},
                 }
             )
     return found

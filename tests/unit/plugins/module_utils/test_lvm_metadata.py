@@ -40,7 +40,7 @@ stripes = [
 }
 osd-db-bbbb {
 id = "bbbbbb-bbbb-bbbb-bbbb-bbbb-bbbb-bbbbbb"
-tags = ["ceph.osd_id=3", "ceph.type=db", "theirs"]
+tags = ["ceph.osd_id=3", "ceph.type=db", "ceph.cephx_lockbox_secret=AQB", "theirs"]
 segment1 {
 start_extent = 0
 extent_count = 10
