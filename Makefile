@@ -52,11 +52,14 @@ types: venv ## mypy
 	mypy -p ansible_collections.cairn.hci.plugins
 	mypy $(OURS)
 
-units: venv /usr/sbin/crm_simulate ## pytest tests/unit
+units: venv /usr/sbin/crm_simulate /usr/bin/qemu-img ## pytest tests/unit
 	pytest
 
 /usr/sbin/crm_simulate: # Pacemaker's own scheduler, offline
 	$(APT) update && $(APT) install --no-install-recommends pacemaker-cli-utils
+
+/usr/bin/qemu-img: # for the tests of image_file
+	$(APT) update && $(APT) install --no-install-recommends qemu-utils
 
 # ansible-test works only in a git repository below ansible_collections, so it tests what is shipped. It would download pip,
 # unless a file of that name is there; Python has pip in ensurepip.

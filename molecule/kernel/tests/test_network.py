@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,9 +101,11 @@ def case(node: Host) -> tuple[Path, str]:
 def test_a_bond_survives_the_loss_of_an_interface(nodes: list[Host]) -> None:
     monitor, nic = case(nodes[0])
     address = variables(nodes[0])["ansible_host"]
-    command = ["ping", "-q", "-c", str(PINGS), "-i", str(PAUSE), "-W", "2", address]
+    command = ["ping", "-c", str(PINGS), "-i", str(PAUSE), "-W", "2", address]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as ping:
-        time.sleep(PINGS * PAUSE / 4)
+        assert ping.stdout
+        first = [line for line, _count in zip(ping.stdout, range(PINGS // 4), strict=False)]
+        assert any("bytes from" in line for line in first)
         qmp.execute(monitor, "set_link", name=nic, up=False)
         try:
             output = ping.communicate()[0]
