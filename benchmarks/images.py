@@ -1,10 +1,13 @@
-"""500 RBD images: one call of rbd_image, a shell loop over `rbd create`, and an Ansible loop over it.
+"""500 RBD images: one call of rbd_image, a shell loop over `rbd create`, an Ansible loop over it, and librbd alone.
 
-Run on a converged lab. Makes the pool `bench`, and removes it.
+In a pool of three copies, and in one of a single copy: the OSDs of a lab share the machine's processors with what is
+measured, and three copies are three times their work. Run on a converged lab. Makes the pool `bench`, and removes it.
 """
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from _bench import Bench, Object, play, process, repeat, seconds
@@ -15,13 +18,23 @@ POOL = "bench"
 IMAGES = [{"name": f"bench-{number}", "pool": POOL, "size": "1GiB"} for number in range(COUNT)]
 CREATE: Object = {"cairn.hci.rbd_image": {"images": "{{ images }}"}}
 SHELL = "for i in $(seq {count}); do rbd create --size 1G {pool}/shell-$i || exit 1; done"
-POOL_OPTIONS = {"name": POOL, "application": "rbd", "pg_num": 32, "pg_autoscale_mode": "off"}
+LOOP: Object = {
+    "ansible.builtin.command": f"rbd create --size 1G {POOL}/loop-{{{{ item }}}}",
+    "loop": list(range(SAMPLE)),
+}
+LIBRBD: Object = {
+    "ansible.builtin.script": {
+        "cmd": f"{Path(__file__).parent}/files/create_images.py {POOL} {COUNT}",
+        "executable": "/usr/bin/python3",
+    }
+}
 
 
-def pool(state: str) -> None:
+def pool(state: str, copies: int = 3) -> None:
     """Make the pool anew, or remove it with all that is in it."""
     gone = {"cairn.hci.ceph_pool": {"name": POOL, "state": "absent", "force": True}}
-    new = {"cairn.hci.ceph_pool": POOL_OPTIONS}
+    options = {"application": "rbd", "pg_num": 32, "pg_autoscale_mode": "off", "size": copies, "min_size": 1}
+    new = {"cairn.hci.ceph_pool": {"name": POOL, **options}}
     # Placement groups that are still being made would be timed with the first image.
     wait = {
         "ansible.builtin.command": "ceph pg stat --format json",
@@ -34,28 +47,46 @@ def pool(state: str) -> None:
     play([gone, new, wait] if state == "present" else [gone])
 
 
-def fresh(task: Object, **variables: Any) -> float:
+def fresh(copies: int, task: Object, **variables: Any) -> float:
     """The seconds of a task in an empty pool."""
-    pool("present")
+    pool("present", copies)
     return seconds(task, **variables)
+
+
+def librbd(copies: int) -> float:
+    """The seconds that librbd itself takes, in as many threads as the module has."""
+    pool("present", copies)
+    return float(json.loads(play([LIBRBD])[-1]["result"]["stdout"])["seconds"])
+
+
+def creation(bench: Bench, copies: int, turns: int) -> None:
+    """Measure how images are made. In turns, for the machine's speed changes from minute to minute."""
+    shell = {"ansible.builtin.shell": SHELL.format(count=COUNT, pool=POOL)}
+    times = [
+        (
+            fresh(copies, shell),
+            fresh(copies, LOOP) / SAMPLE * COUNT,
+            librbd(copies),
+            fresh(copies, CREATE, images=IMAGES),
+        )
+        for _ in range(turns)
+    ]
+    loops, samples, floors, made = [list(values) for values in zip(*times, strict=True)]
+    what = f"{COUNT} images of {copies} {'copies' if copies > 1 else 'copy'}"
+    by_shell = bench.add(f"{what}, shell loop over rbd create", loops, "s")
+    note = f"scaled from {SAMPLE} images"
+    by_loop = bench.add(f"{what}, Ansible loop over rbd create", samples, "s", note=note)
+    floor = bench.add(f"{what}, librbd alone", floors, "s", note="in the process")
+    bench.add(f"{what}, rbd_image", made, "s", against=by_shell, target="8x")
+    bench.add(f"{what}, rbd_image, against the Ansible loop", made, "s", against=by_loop, target="50x")
+    bench.add(f"{what}, rbd_image, against librbd alone", made, "s", against=floor)
 
 
 def main() -> None:
     """Measure."""
     bench = Bench("images")
-    shell = {"ansible.builtin.shell": SHELL.format(count=COUNT, pool=POOL)}
-    looped = {
-        "ansible.builtin.command": f"rbd create --size 1G {POOL}/loop-{{{{ item }}}}",
-        "loop": list(range(SAMPLE)),
-    }
-    # In turns, for the machine's speed changes from minute to minute.
-    turns = [(fresh(shell), fresh(looped) / SAMPLE * COUNT, fresh(CREATE, images=IMAGES)) for _ in range(3)]
-    loops, samples, made = [list(times) for times in zip(*turns, strict=True)]
-    by_shell = bench.add(f"{COUNT} images, shell loop over rbd create", loops, "s")
-    note = f"scaled from {SAMPLE} images"
-    by_loop = bench.add(f"{COUNT} images, Ansible loop over rbd create", samples, "s", note=note)
-    bench.add(f"{COUNT} images, rbd_image", made, "s", against=by_shell, target="8x")
-    bench.add(f"{COUNT} images, rbd_image, against the Ansible loop", made, "s", against=by_loop, target="50x")
+    creation(bench, copies=1, turns=2)
+    creation(bench, copies=3, turns=3)
     again = repeat(5, lambda: seconds(CREATE, images=IMAGES))
     listing = repeat(3, lambda: seconds({"ansible.builtin.command": f"rbd ls --long --format json {POOL}"}))
     by_rbd = bench.add(f"{COUNT} images, rbd ls --long", listing, "s")

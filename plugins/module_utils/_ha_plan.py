@@ -130,8 +130,12 @@ def bmc_id(name: str) -> str:
 
 
 def limited(seconds: int) -> Object:
-    """The time of an attempt, so that a dead device does not hold up the next level."""
-    return {f"pcmk_{action}_timeout": f"{seconds}s" for action in ("off", "reboot")}
+    """The time of an attempt, so that a dead device does not hold up the next level.
+
+    Attempts run side by side: Pacemaker would let one wait for a monitor that hangs at the dead device, and still carry
+    it out when the device is back, and with it the node (pcmk_action_limit in Pacemaker Explained).
+    """
+    return {f"pcmk_{action}_timeout": f"{seconds}s" for action in ("off", "reboot")} | {"pcmk_action_limit": "-1"}
 
 
 def cipher(name: str, inventory: Inventory) -> str:

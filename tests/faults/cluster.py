@@ -27,6 +27,7 @@ from lab import Lab
 
 POLL_SECONDS = 0.25
 OFF_SECONDS = 300.0
+ASKED_SECONDS = 90.0
 SSH_SECONDS = 600.0
 SSH_FAILED = 255  # ssh(1): its own exit status when it could not connect
 FILE = "/var/lib/witness"
@@ -241,6 +242,13 @@ class Cluster:
         """Wait until nodes that were asked to power off have done so."""
         running = self.lab.driver.running
         wait(lambda: [f"{name} is still on" for name in names if running(self.nodes[name])], OFF_SECONDS)
+
+    def wait_asked(self, name: str) -> None:
+        """Wait until another node asks the BMC of a node whether it is well, which it does every minute."""
+        others = [other for other in self.nodes if other != name]
+        asks = f"pgrep -f '^/usr/bin/ipmitool .* -p {self.nodes[name].bmc.port} '"
+        unasked = [f"nobody asks the BMC of {name}"]
+        wait(lambda: [] if any(not self.on(other, asks).returncode for other in others) else unasked, ASKED_SECONDS)
 
     def logs(self, name: str, since: float) -> None:
         """Keep the journals of the nodes since a time (time.time), under a fault's name."""

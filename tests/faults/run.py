@@ -34,6 +34,7 @@ ACTIONS: dict[str, Callable[..., object]] = {
     "kill_qemu": Cluster.kill_qemu,
     "start": Cluster.start,
     "wait_off": Cluster.wait_off,
+    "wait_asked": Cluster.wait_asked,
     "cut": lambda cluster, *names: cluster.cable(OUT, names),
     "join": lambda cluster, *names: cluster.cable(IN, names),
     "split": lambda cluster, *names: cluster.cable(SILENT, names),
@@ -90,6 +91,8 @@ def act(cluster: Cluster, step: Step, known: dict[str, list[str]]) -> None:
 def begin(cluster: Cluster, scenario: Scenario) -> Trial:
     """The state before a fault, and the fault."""
     known = targets(cluster)
+    for step in scenario.before:
+        act(cluster, step, known)
     runs = {guest: cluster.acks.runs(guest) for guest in cluster.guests}
     trial = Trial(scenario, known, cluster.places(), runs, time.monotonic(), time.time())
     for step in scenario.fault:

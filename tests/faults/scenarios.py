@@ -1,4 +1,4 @@
-"""The faults. A line of `fault` or `heal` is an action of ACTIONS in run.py with its targets.
+"""The faults. A line of `before`, `fault` or `heal` is an action of ACTIONS in run.py with its targets.
 
 Targets are nodes by what they are when the fault comes: `busy` has the most guests, `second` and `third` are the
 others; `dc` is Pacemaker's, `leader` that of Ceph's monitors; `all` are all. `guest` is a guest on `busy`.
@@ -29,6 +29,7 @@ class Scenario:
 
     `hold` is how long the fault lasts, in seconds, before `heal`; after that all cables are plugged in and all nodes
     booted. `within` is the deadline for MOVE, MIGRATE and RESTART, in seconds.
+    `before` is done first, and harms no guest.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Scenario:
     hold: float = 0.0
     heal: tuple[Step, ...] = ()
     within: float = 30.0
+    before: tuple[Step, ...] = ()
     quick: bool = False
 
 
@@ -48,6 +50,13 @@ SCENARIOS = (
         "split", "one against two: its links are up, and nothing comes through", (("split", "busy"),), Guests.MOVE
     ),
     Scenario("power", "node and BMC dead together", (("kill_bmc", "busy"), ("kill", "busy")), Guests.MOVE),
+    Scenario(
+        "power_asked",
+        "node dead while Pacemaker waits for an answer of its dead BMC",
+        (("kill", "busy"),),
+        Guests.MOVE,
+        before=(("kill_bmc", "busy"), ("wait_asked", "busy")),
+    ),
     Scenario(
         "link_mgmt",
         "management link cut",
