@@ -14,13 +14,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ansible.constants import config
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 # Within 20 s. Else a connection that is kept open (ControlPersist) waits up to a quarter of an hour for a dead server.
 KEEPALIVE = "-o ServerAliveInterval=5"
-# Seconds for all of it. A connection that another task opened has no keepalive, and a node may answer ssh and yet hang.
-PATIENCE = 60
+# Seconds for all of it: a minute, unless Ansible shall have more patience with connections (the option timeout, 10 s).
+# A connection that another task opened has no keepalive, and a node may answer ssh and yet hang.
+PATIENCE = 6 * int(config.get_config_value("DEFAULT_TIMEOUT"))
 
 
 class NoAnswer(BaseException):

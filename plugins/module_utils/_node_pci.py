@@ -22,7 +22,7 @@ ROOT = Path("/")
 DEVICES = "sys/bus/pci/devices"
 # Bridges (PCI Code and ID Assignment Specification, 1.7) stay with the kernel also in a group that is given away.
 BRIDGE = "06"
-# Where driverctl keeps which device gets which driver at every boot.
+# Where driverctl keeps which device gets which driver at every boot: files pci-ADDRESS, once ADDRESS.
 KEPT = "etc/driverctl.d"
 # By which selector a device was meant, and its disks: they can't be seen any more once their controller is given away.
 NOTES = "var/lib/cairn/pci"
@@ -101,7 +101,7 @@ def report(interfaces: list[Object], root: Path = ROOT) -> list[Object]:
     found = devices(root)
     for one in found:
         one["uses"] = _pci_uses.uses(one, interfaces, os.environ, root)
-        one["kept"] = (root / KEPT / one["address"]).exists()
+        one["kept"] = any((root / KEPT).glob(f"*{one['address']}"))
         noted = read_note(one["address"], root) if one["kept"] else {}
         one |= {"kept_for": noted.get("device"), "kept_disks": noted.get("disks", [])}
     return found

@@ -158,7 +158,8 @@ def check(cluster: Cluster, trial: Trial) -> None:
     kind = trial.scenario.guests
     for guest in cluster.guests:
         again = cluster.acks.runs(guest) != trial.runs[guest]
-        if again and (guest not in trial.hit or kind in (Guests.STAY, Guests.MIGRATE)):
+        untouched = guest not in trial.hit and kind is not Guests.STOP
+        if again and (untouched or kind in (Guests.STAY, Guests.MIGRATE)):
             trial.wrong.append(f"{guest} was started again")
         if again and (first := cluster.acks.first(guest, trial.start, trial.runs[guest])):
             trial.answered.append(first - trial.start)
