@@ -35,8 +35,6 @@ OWN_NAMES = ("/dev/disk/by-id/nvme-LAB_", "/dev/disk/by-id/ata-LAB_")
 SERIAL_LENGTH = 20
 # Ports of the AHCI controller that every q35 machine has.
 SATA_PORTS = 6
-# Slots of PCIe root ports: NICs have the first ones, NVMe disks those from here.
-DISK_SLOTS = 16
 # Measures against speculation protect nobody here, and are costly where each instruction is translated.
 # A busy machine emulates so slowly that the kernel takes its timer for broken, and panics.
 KERNEL_OPTIONS = "console=ttyS0 intel_iommu=on iommu=pt mitigations=off no_timer_check"
@@ -166,23 +164,25 @@ class QemuDriver(Driver):
     def _nics(self, node: Node) -> list[str]:
         command = []
         for number, nic in enumerate(self.cables(node)):
-            port, address = f"nic{number}", mac(self.plan.lab_id, self.plan.nodes.index(node), number)
+            address = mac(self.plan.lab_id, self.plan.nodes.index(node), number)
             first = BOOT == "network" and not number
-            card = (
-                f"virtio-net-pci,netdev={nic['link']},mac={address},bus={port},{'bootindex=0' if first else 'romfile='}"
-            )
+            card = f"virtio-net-pci,netdev={nic['link']},mac={address},{'bootindex=0' if first else 'romfile='}"
             command += ["-netdev", f"tap,id={nic['link']},ifname={nic['link']},script=no,downscript=no"]
-            command += [*_port(port, number), "-device", card]
+            command += ["-device", card]
         return command
 
     def _disks(self, node: Node) -> list[str]:
+        """NVMe disks on the root bus, where each has an IOMMU group of its own.
+
+        QEMU's amd-iommu takes what is behind a port for the device 00:00.0, and leaves its DMA untranslated: it asks for
+        the number of the bus before the firmware has given it one (amdvi_host_dma_iommu in hw/i386/amd_iommu.c).
+        """
         command, sata = [], 0
         for number, path in enumerate(node.disks):
-            drive, port = f"disk{number}", f"port{number}"
+            drive = f"disk{number}"
             command += _drive(drive, self.directory(node) / "disks" / str(number))
             if path.startswith(NVME):
-                card = f"nvme,drive={drive},serial={serial(path)},bus={port}"
-                command += [*_port(port, DISK_SLOTS + number), "-device", card]
+                command += ["-device", f"nvme,drive={drive},serial={serial(path)},bus=pcie.0"]
             else:
                 command += ["-device", f"ide-hd,drive={drive},serial={serial(path)},bus=ide.{sata}"]
                 sata += 1
@@ -200,8 +200,3 @@ def _udev_rule(path: str) -> str:
 
 def _drive(name: str, path: Path) -> list[str]:
     return ["-drive", f"id={name},file={path},format=raw,if=none,cache=unsafe,discard=unmap"]
-
-
-def _port(name: str, number: int) -> list[str]:
-    """A PCIe port of its own, so that the device behind it has an IOMMU group of its own."""
-    return ["-device", f"pcie-root-port,id={name},bus=pcie.0,chassis={number + 1},slot={number + 1}"]

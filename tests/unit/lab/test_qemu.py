@@ -37,11 +37,11 @@ def test_a_disk_has_the_serial_number_of_its_name(path: str, serial: str) -> Non
     assert qemu.serial(path) == serial
 
 
-def test_nvme_disks_have_a_port_each_and_the_others_are_on_sata(tmp_path: Path) -> None:
+def test_nvme_disks_are_on_the_root_bus_and_the_others_on_sata(tmp_path: Path) -> None:
     own = {"ceph_osd_devices": ["/dev/disk/by-id/nvme-*", "/dev/disk/by-id/nvme-X_1", "/dev/disk/by-id/ata-*"]}
     assert devices(tmp_path, "nvme", **own) == [
-        "nvme,drive=disk0,serial=LAB_a_1,bus=port0",
-        "nvme,drive=disk1,serial=X_1,bus=port1",
+        "nvme,drive=disk0,serial=LAB_a_1,bus=pcie.0",
+        "nvme,drive=disk1,serial=X_1,bus=pcie.0",
     ]
     assert devices(tmp_path, "ide-hd", **own) == ["ide-hd,drive=disk2,serial=LAB_a_1,bus=ide.0"]
 
