@@ -174,8 +174,8 @@ class QemuDriver(Driver):
     def _disks(self, node: Node) -> list[str]:
         """NVMe disks on the root bus, where each has an IOMMU group of its own.
 
-        QEMU's amd-iommu takes what is behind a port for the device 00:00.0, and leaves its DMA untranslated: it asks for
-        the number of the bus before the firmware has given it one (amdvi_host_dma_iommu in hw/i386/amd_iommu.c).
+        QEMU's amd-iommu takes what is behind a port for the device 00:00.0, and leaves its DMA untranslated: it asks
+        for the number of the bus before the firmware has given it one (amdvi_host_dma_iommu in hw/i386/amd_iommu.c).
         """
         command, sata = [], 0
         for number, path in enumerate(node.disks):
