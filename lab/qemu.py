@@ -24,7 +24,7 @@ SYSTEM_SIZE = 16 * 1024 * disk.MIB
 LABEL = "lab"
 # What a node has without ceph_osd_memory and the like: three of them fit into 16 GiB.
 MEMORY = os.environ.get("LAB_MEMORY", "5G")
-CPUS = os.environ.get("LAB_CPUS", "2")
+CPUS = os.environ.get("LAB_CPUS")
 # What a node starts from: "disk" or "network".
 BOOT = os.environ.get("LAB_BOOT", "disk")
 # Disks whose names begin so are behind a controller of their own.
@@ -59,9 +59,12 @@ def hardware() -> list[str]:
     flags = re.search(r"^flags\s*:.*\b(vmx|svm)\b", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     if flags and os.access("/dev/kvm", os.R_OK | os.W_OK):
         iommu = "intel-iommu" if flags[1] == "vmx" else "amd-iommu"
-        return ["-accel", "kvm", "-machine", "kernel-irqchip=split", "-cpu", "host", "-device", f"{iommu},intremap=on"]
+        kvm = ["-accel", "kvm", "-machine", "kernel-irqchip=split", "-cpu", "host", "-smp", CPUS or "2"]
+        return [*kvm, "-device", f"{iommu},intremap=on"]
+    # An emulated processor may run what another one has just changed: a kernel that patches itself ends with "int3".
     # The fifth level of page tables costs an emulated processor time, and a lab has no use for it.
-    return ["-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-device", "amd-iommu,intremap=on"]
+    tcg = ["-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-smp", CPUS or "1"]
+    return [*tcg, "-device", "amd-iommu,intremap=on"]
 
 
 def mac(lab: str, node: int, nic: int) -> str:
@@ -153,7 +156,7 @@ class QemuDriver(Driver):
     def _command(self, node: Node) -> list[str]:
         directory, place = self.directory(node), self.plan.nodes.index(node)
         command = ["qemu-system-x86_64", "-name", f"lab-{self.plan.lab_id}-{place}", "-machine", "q35,graphics=off"]
-        command += [*hardware(), "-smp", CPUS, "-m", MEMORY, "-nodefaults", "-display", "none", "-serial", "stdio"]
+        command += [*hardware(), "-m", MEMORY, "-nodefaults", "-display", "none", "-serial", "stdio"]
         command += ["-qmp", f"unix:{self._monitor(node)},server=on,wait=off", "-device", "virtio-rng-pci"]
         command += ["-device", "virtio-balloon-pci,free-page-reporting=on"]
         # The chipset has a watchdog, too, and the kernel may take that one for /dev/watchdog.
