@@ -115,7 +115,7 @@ def busy(path: str) -> bool:
 def signatures(path: str) -> list[str]:
     """Partition tables, filesystems and other contents that libblkid knows; a disk that fails may hold anything."""
     try:
-        found = json.loads(run("wipefs", "--no-act", "--json", path, seconds=30) or "{}")
+        found = json.loads(run("wipefs", "--no-act", "--json", path) or "{}")
     except NotInstalled:
         raise
     except ResourceError:
@@ -182,7 +182,7 @@ def fits(device: Object, wanted: Object) -> bool:
 def erase(device: Object) -> None:
     """Make a device empty: signatures of its partitions and its own, labels, partition table."""
     kernel, path = device["kernel"], device["path"]
-    run("wipefs", "--all", "--force", *[f"/dev/{part}" for part in device["partitions"]], path, seconds=60)
+    run("wipefs", "--all", "--force", *[f"/dev/{part}" for part in device["partitions"]], path)
     with open(path, "r+b", buffering=0) as file:
         for offset in LABELS:
             if offset < device["size"]:

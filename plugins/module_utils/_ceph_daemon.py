@@ -19,8 +19,11 @@ from pathlib import Path
 
 from ansible_collections.cairn.hci.plugins.module_utils._resource import NotInstalled, Object, ResourceError
 
+# For tools that end soon; long enough for a machine that is starved or emulated.
+PATIENCE = 300.0
 
-def run(*command: str, seconds: float, environment: dict[str, str] | None = None) -> str:
+
+def run(*command: str, seconds: float = PATIENCE, environment: dict[str, str] | None = None) -> str:
     """Run a tool and return its standard output. Raise ResourceError with its last words when it fails."""
     try:
         done = subprocess.run(
@@ -47,7 +50,7 @@ def unit(name: str) -> Object:
     """Whether a unit is `enabled` at boot and `running` now; both False where there is no such unit."""
     if shutil.which("systemctl") is None:
         return {"enabled": False, "running": False}
-    text = run("systemctl", "show", "--property=ActiveState,UnitFileState", name, seconds=30)
+    text = run("systemctl", "show", "--property=ActiveState,UnitFileState", name)
     found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     return {
         "enabled": found.get("UnitFileState") == "enabled",
@@ -57,15 +60,15 @@ def unit(name: str) -> Object:
 
 def start(name: str, *, restart: bool = False) -> None:
     """Enable a unit and start it (`restart`: also when it runs), even after too many failed starts."""
-    run("systemctl", "enable", name, seconds=60)
+    run("systemctl", "enable", name)
     # A unit that failed three times in 30 minutes would not start again otherwise (StartLimitBurst of Ceph's units).
-    run("systemctl", "reset-failed", name, seconds=30)
-    run("systemctl", "restart" if restart else "start", name, seconds=120)
+    run("systemctl", "reset-failed", name)
+    run("systemctl", "restart" if restart else "start", name)
 
 
 def stop(name: str) -> None:
     """Stop a unit and disable it."""
-    run("systemctl", "disable", "--now", name, seconds=120)
+    run("systemctl", "disable", "--now", name)
 
 
 def wait(condition: Callable[[], bool], seconds: float, complaint: str) -> None:

@@ -44,7 +44,7 @@ def bcrypt_fails() -> bool:
     except OSError:
         return False
     try:
-        daemon.run(sys.executable or "/usr/bin/python3", "-c", PROBE, seconds=30)
+        daemon.run(sys.executable or "/usr/bin/python3", "-c", PROBE)
     except ResourceError:
         return True
     return False
@@ -129,7 +129,7 @@ class CephMgr(CephResource):
             write({"path": str(SUBSTITUTES / name), **owner}, text)
         if texts:
             write({"path": str(DROP_IN), **owner}, DROP_IN_TEXT)
-        daemon.run("systemctl", "daemon-reload", seconds=60)
+        daemon.run("systemctl", "daemon-reload")
 
     def reports(self, name: str) -> bool:
         """Whether the manager is active and available, or stands by."""

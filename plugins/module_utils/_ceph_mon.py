@@ -174,7 +174,7 @@ class CephMon(Resource):
         command = ["monmaptool", "--create", "--clobber", "--enable-all-features", "--fsid", wanted["fsid"]]
         for member in wanted["members"]:
             command += ["--addv", member["name"], endpoints(member["address"])]
-        daemon.run(*command, str(path), seconds=30)
+        daemon.run(*command, str(path))
 
     def remove(self, name: str) -> None:
         """Take the monitor out of the map while the others run, then its store away."""

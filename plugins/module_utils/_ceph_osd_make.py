@@ -76,7 +76,7 @@ def enabled(ident: int, uuid: str, lvm: bool) -> bool:
 
 def start_volume(ident: int, uuid: str) -> None:
     """Start an OSD on LVM, now and at boot. Its own unit must not be enabled: it would start too early."""
-    daemon.run("systemctl", "reset-failed", f"ceph-osd@{ident}", seconds=30)
+    daemon.run("systemctl", "reset-failed", f"ceph-osd@{ident}")
     daemon.run("ceph-volume", "lvm", "activate", str(ident), uuid, seconds=300)
 
 
@@ -88,7 +88,7 @@ def start_raw(device: Object, ident: int) -> None:
     link.symlink_to(device["path"] if "/disk/by-" in device["path"] else device["aliases"][0])
     if not DROP_IN.exists():
         write({"path": str(DROP_IN), "mode": "0644", "owner": "root", "group": "root"}, DROP_IN_TEXT)
-        daemon.run("systemctl", "daemon-reload", seconds=60)
+        daemon.run("systemctl", "daemon-reload")
     daemon.start(f"ceph-osd@{ident}")
 
 
@@ -100,7 +100,7 @@ def prime(path: str, ident: int) -> None:
     directory.mkdir(mode=0o755, exist_ok=True)
     (directory / "block").unlink(missing_ok=True)
     command = ["ceph-bluestore-tool", "prime-osd-dir", "--path", str(directory), "--no-mon-config", "--dev", path]
-    daemon.run(*command, seconds=60)
+    daemon.run(*command)
     for entry in (directory, *directory.iterdir()):
         shutil.chown(entry, "ceph", "ceph")
 
@@ -121,7 +121,7 @@ def stop(ident: int) -> None:
     """Stop an OSD, now and for good, and remove its directory."""
     daemon.stop(f"ceph-osd@{ident}")
     for unit in units(ident):
-        daemon.run("systemctl", "disable", unit, seconds=60)
+        daemon.run("systemctl", "disable", unit)
     clear(ident)
 
 
@@ -129,7 +129,7 @@ def clear(ident: int) -> None:
     """Remove the directory of an OSD that does not run."""
     directory = OSDS / f"ceph-{ident}"
     while mounted(directory):
-        daemon.run("umount", str(directory), seconds=60)
+        daemon.run("umount", str(directory))
     if directory.exists():
         shutil.rmtree(directory)
 

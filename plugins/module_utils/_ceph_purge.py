@@ -23,7 +23,7 @@ CONFIGURATION = Path("/etc/ceph")
 
 def units() -> list[str]:
     """The daemons of Ceph that are loaded or enabled, such as ceph-osd@0.service."""
-    listed = json.loads(run("systemctl", "list-units", "--all", "--output=json", "ceph-*@*.service", seconds=30))
+    listed = json.loads(run("systemctl", "list-units", "--all", "--output=json", "ceph-*@*.service"))
     links = Path("/etc/systemd/system").glob("*.wants/ceph-*@*.service")
     return sorted({unit["unit"] for unit in listed} | {link.name for link in links})
 
@@ -69,12 +69,12 @@ class CephPurge(Resource):
             make.clear(osd["id"])
         for path in self.devices((current or {})["fsid"]):
             make.empty(_block_device.inspect(path))
-        run("systemctl", "stop", "ceph.target", "ceph-crash.service", seconds=120)
+        run("systemctl", "stop", "ceph.target", "ceph-crash.service")
         # Not is_mount(): on an overlay a file has another device number than its directory.
         mounted = {line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()}
         for directory in STATE.glob("*/*"):
             if str(directory) in mounted:
-                run("umount", str(directory), seconds=60)
+                run("umount", str(directory))
             shutil.rmtree(directory) if directory.is_dir() else directory.unlink()
         for file in CONFIGURATION.glob("ceph*"):
             file.unlink()

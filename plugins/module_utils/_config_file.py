@@ -50,7 +50,7 @@ def to_dict(path: str) -> Object | None:
 
 def unread(path: str, unit: str) -> bool:
     """Whether a file is newer than the last start, or reload, of the unit that reads it."""
-    shown = run("systemctl", "show", "--property=StateChangeTimestamp", "--timestamp=unix", unit, seconds=30)
+    shown = run("systemctl", "show", "--property=StateChangeTimestamp", "--timestamp=unix", unit)
     since = shown.strip().partition("=@")[2]
     return since.isdigit() and int(os.stat(path).st_mtime) > int(since)
 

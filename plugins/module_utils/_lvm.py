@@ -53,39 +53,39 @@ def looked_into(volume: Object, kernels: dict[str, str], busy: Callable[[str], b
 def create_group(path: str) -> str:
     """Make a volume group of an empty device, and return its name."""
     name = f"{GROUP}{uuid.uuid4()}"
-    run("vgcreate", "--yes", name, path, seconds=120)
+    run("vgcreate", "--yes", name, path)
     return name
 
 
 def create_volume(group: str, name: str, extents: int, path: str) -> str:
     """Make a volume on a device of a group; return both names, as ceph-volume takes them."""
     command = ["lvcreate", "--yes", "--wipesignatures", "y", "--extents", str(extents), "--name", name, group, path]
-    run(*command, seconds=120)
+    run(*command)
     return f"{group}/{name}"
 
 
 def close(kernel: str) -> None:
     """Close what is open on a volume."""
     for name in opened(kernel):
-        run("cryptsetup", "close", _attribute(name, "dm/name"), seconds=60)
+        run("cryptsetup", "close", _attribute(name, "dm/name"))
 
 
 def remove_volume(volume: Object) -> None:
     """Remove a volume with what is on it; nothing must use it any more."""
-    run("lvchange", "--yes", "--activate", "y", f"{volume['group']}/{volume['name']}", seconds=60)
+    run("lvchange", "--yes", "--activate", "y", f"{volume['group']}/{volume['name']}")
     kernel = active().get(volume["dm_uuid"])
     if kernel:
         close(kernel)
         with open(f"/dev/{kernel}", "r+b", buffering=0) as file:
             file.write(bytes(min(HEAD, volume["size"])))
             os.fsync(file.fileno())
-    run("lvremove", "--yes", f"{volume['group']}/{volume['name']}", seconds=120)
+    run("lvremove", "--yes", f"{volume['group']}/{volume['name']}")
 
 
 def remove_group(group: str, path: str) -> None:
     """Remove a group without volumes, and LVM from its device."""
-    run("vgremove", "--yes", group, seconds=60)
-    run("pvremove", "--yes", path, seconds=60)
+    run("vgremove", "--yes", group)
+    run("pvremove", "--yes", path)
 
 
 def deactivate(volume: Object) -> None:
@@ -93,7 +93,7 @@ def deactivate(volume: Object) -> None:
     kernel = active().get(volume["dm_uuid"])
     if kernel:
         close(kernel)
-        run("lvchange", "--yes", "--activate", "n", f"{volume['group']}/{volume['name']}", seconds=60)
+        run("lvchange", "--yes", "--activate", "n", f"{volume['group']}/{volume['name']}")
 
 
 def stale(osd_uuid: str) -> list[str]:
@@ -110,7 +110,7 @@ def stale(osd_uuid: str) -> list[str]:
 def drop(name: str) -> None:
     """Remove a device of device-mapper that has lost its disk."""
     try:
-        run("dmsetup", "remove", "--retry", name, seconds=60)
+        run("dmsetup", "remove", "--retry", name)
     except ResourceError:
         # Something still has it open: every access fails from now on, and it is gone with the last user.
-        run("dmsetup", "remove", "--force", "--deferred", name, seconds=60)
+        run("dmsetup", "remove", "--force", "--deferred", name)

@@ -19,8 +19,6 @@ from ansible_collections.cairn.hci.plugins.module_utils._block_device import ker
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_daemon import run
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, Resource, ResourceError
 
-SECONDS = 60
-
 
 class PciDevices(Resource):
     """Devices of this node, by selector."""
@@ -78,9 +76,9 @@ class PciDevices(Resource):
         address = (current or {})["address"]
         note = _node_pci.ROOT / _node_pci.NOTES / address
         if wanted["state"] == "absent":
-            run("driverctl", "unset-override", address, seconds=SECONDS)
+            run("driverctl", "unset-override", address)
             note.unlink(missing_ok=True)
             return
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(_node_pci.note(wanted["device"], (current or {})["disks"]), encoding="utf-8")
-        run("driverctl", "set-override", address, wanted["driver"], seconds=SECONDS)
+        run("driverctl", "set-override", address, wanted["driver"])

@@ -58,7 +58,7 @@ def test_what_a_monitor_refuses(current: dict[str, Any], wanted: dict[str, Any],
 def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A node's directory of stores, on which the tools only leave a trace."""
 
-    def run(*command: str, seconds: float) -> str:
+    def run(*command: str, seconds: float = 0) -> str:
         if command[0] == "ceph-mon":
             data = Path(command[command.index("--mon-data") + 1])
             (data / "store.db").mkdir()
@@ -79,7 +79,7 @@ def test_a_store_is_whole_or_not_there(stores: Path, monkeypatch: pytest.MonkeyP
     (stores / ".ceph-node1.new" / "keyring").write_text("of an interrupted run")
     run = _ceph_daemon.run
 
-    def cut(*command: str, seconds: float) -> str:
+    def cut(*command: str, seconds: float = 0) -> str:
         if command[0] == "ceph-mon":
             raise KeyboardInterrupt
         return run(*command, seconds=seconds)

@@ -195,7 +195,7 @@ def devices(node: Node, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[s
     kept = node.root / "etc/driverctl.d"
     kept.mkdir(parents=True)
 
-    def driverctl(_name: str, verb: str, address: str, driver: str = "nvme", *, seconds: float) -> str:
+    def driverctl(_name: str, verb: str, address: str, driver: str = "nvme") -> str:
         entry = node.root / _node_pci.DEVICES / address / "driver"
         entry.unlink()
         entry.symlink_to(f"../../../bus/pci/drivers/{driver}")
