@@ -33,10 +33,14 @@ Section = tuple[str, list[tuple[str, str]]]
 
 # Guests' taps belong to libvirt: a catch-all file of the administrator must not make networkd configure them.
 GUESTS = f"{DIRECTORY}/05-cairn.guests.network"
+# A bridge has the hardware address of its port: a .link file that names the port by MACAddress= means the bridge, too,
+# and the first of them at a boot gets the name. Here every such device keeps its name; else as in 99-default.link.
+NAMES = f"{DIRECTORY}/05-cairn.names.link"
 # networkd brings its wait-online service with it; the default of 120 s delays a boot with an unplugged cable.
 WAIT_ONLINE = "/etc/systemd/system/systemd-networkd-wait-online.service.d/05-cairn.conf"
 COMMON = {
     GUESTS: HEADER + "[Match]\nName=vnet* macvtap*\n\n[Link]\nUnmanaged=yes\n",
+    NAMES: HEADER + "[Match]\nKind=bridge bond\n\n[Link]\nNamePolicy=keep\nMACAddressPolicy=persistent\n",
     WAIT_ONLINE: HEADER
     + "[Service]\nExecStart=\nExecStart=/lib/systemd/systemd-networkd-wait-online --timeout=30\nTimeoutStartSec=45\n",
 }

@@ -89,6 +89,7 @@ def test_guests_are_left_to_libvirt_and_boots_do_not_wait_for_minutes() -> None:
     files = _networkd.files(PLAIN)
     assert "Name=vnet*" in files[_networkd.GUESTS]
     assert "Unmanaged=yes" in files[_networkd.GUESTS]
+    assert "NamePolicy=keep" in files[_networkd.NAMES]
     assert "--timeout=30" in files[_networkd.WAIT_ONLINE]
 
 
