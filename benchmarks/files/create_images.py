@@ -20,14 +20,13 @@ def main() -> None:
         api = rbd.RBD()
         options = {option["name"]: option["value"] for option in api.config_list(images)}
         features = int(options["rbd_default_features"])
+
+        def create(number: int) -> None:
+            api.create(images, f"librbd-{number}", 1 << 30, old_format=False, features=features)
+
         started = time.monotonic()
         with ThreadPoolExecutor(THREADS) as threads:
-            list(
-                threads.map(
-                    lambda number: api.create(images, f"librbd-{number}", 1 << 30, old_format=False, features=features),
-                    range(count),
-                )
-            )
+            list(threads.map(create, range(count)))
         print(json.dumps({"seconds": time.monotonic() - started}))
 
 

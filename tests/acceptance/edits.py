@@ -273,9 +273,8 @@ def wrong(edit: Edit, output: str, cluster: Cluster, before: str) -> list[str]:
     if "PLAY RECAP" not in output or re.search(r"(failed|unreachable)=[1-9]", output):
         found.append(f"the run failed:\n{output[-3000:]}")
     names = {task.rpartition(" (")[0] for task in tasks}
-    found += [
-        f"changed, and should not have: {name}" for name in sorted(names - edit.tasks - (ROOM if edit.room else set()))
-    ]
+    allowed = edit.tasks | ROOM if edit.room else edit.tasks
+    found += [f"changed, and should not have: {name}" for name in sorted(names - allowed)]
     found += [f"did not change: {name}" for name in sorted(edit.tasks - names)]
     if edit.says not in output:
         found.append(f"the run does not say {edit.says!r}")

@@ -29,7 +29,7 @@ class Scenario:
 
     `hold` is how long the fault lasts, in seconds, before `heal`; after that all cables are plugged in and all nodes
     booted. `within` is the deadline for MOVE, MIGRATE and RESTART, in seconds.
-    `before` is done first, and harms no guest.
+    `before` comes before the fault, and harms no guest.
     """
 
     name: str
