@@ -108,9 +108,12 @@ def test_not_shrunk(run_module: Run, tmp_path: Path) -> None:
 def test_one_that_a_guest_has_open_is_left_alone(run_module: Run, tmp_path: Path) -> None:
     path = f"{tmp_path}/store1.qcow2"
     run_module("image_file", path=path, size="2MiB")
-    with subprocess.Popen(["qemu-io", "-f", "qcow2", "-c", "sleep 60000", path]) as guest:
-        while not run_module("image_file_info", path=[path])["images"][0]["in_use"]:
-            assert guest.poll() is None
+    # It tells what it read at once, and so that it has the image open: who looks while it opens it takes its lock away.
+    command = ["stdbuf", "-oL", "qemu-io", "-f", "qcow2", "-c", "read 0 512", "-c", "sleep 60000", path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as guest:
+        assert guest.stdout
+        assert b"read 512/512" in guest.stdout.readline()
+        assert run_module("image_file_info", path=[path])["images"][0]["in_use"]
         assert not run_module("image_file", path=path)["changed"]
         assert run_module("image_file", path=path, size="3MiB")["msg"].endswith("option size of that guest's disk.")
         assert run_module("image_file", path=path, state="absent")["msg"].endswith("shut that down first.")
