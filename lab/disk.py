@@ -36,7 +36,7 @@ search --no-floppy --label {label} --set=root
 set prefix=($root)/boot/grub
 configfile $prefix/grub.cfg
 """
-EFI_MODULES = ["part_gpt", "ext2", "search", "search_label", "normal", "configfile", "linux"]
+EFI_MODULES = ["part_gpt", "ext2", "search", "search_label", "normal", "configfile", "linux", "test", "echo"]
 BIOS_MODULES = ["biosdisk", *EFI_MODULES]
 EXT4 = ["mke2fs", "-q", "-t", "ext4", "-O", "^metadata_csum_seed,^orphan_file", "-J", "size=16", "-m", "1"]
 
