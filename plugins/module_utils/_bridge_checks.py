@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from ansible_collections.cairn.hci.plugins.module_utils import _networkd
+from ansible_collections.cairn.hci.plugins.module_utils import _ifupdown, _networkd
 from ansible_collections.cairn.hci.plugins.module_utils._bridge import Node, Task, enslaved, is_a, kind, networks
 from ansible_collections.cairn.hci.plugins.module_utils._networkd import WORDS
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
@@ -141,12 +141,22 @@ def ports(node: Node, where: str, wanted: Object, task: Task, leaving: set[tuple
         if link is None:
             errors.append(f"{where}: port {port} does not exist; the node has {hardware or 'no interface'}")
             continue
+        errors += [] if port in task.bonds else made_by_ifupdown(node, where, port)
         master = link.get("master")
         if master not in {None, wanted["name"]} and (master, port) not in leaving:
             errors.append(f"{where}: port {port} belongs to {master} already; take it out there first")
         if kind(link) == "bridge":
             errors.append(f"{where}: port {port} is a bridge itself; name its ports instead")
     return errors
+
+
+def made_by_ifupdown(node: Node, where: str, name: str) -> list[str]:
+    """A VLAN or bond that only ifupdown makes would not be there after the next start, as its stanza is taken over."""
+    what = kind(node.links[name])
+    if what not in {"bond", "team", "vlan"} or not _ifupdown.options(node.ifupdown, name):
+        return []
+    cure = "declare it in network_bonds" if what == "bond" else "make it with a .netdev of systemd-networkd"
+    return [f"{where}: {name} is a {what} that /etc/network/interfaces makes; {cure}, and remove its stanza there"]
 
 
 def mtu(node: Node, where: str, wanted: Object) -> list[str]:
@@ -172,7 +182,7 @@ def link(node: Node, where: str, wanted: Object) -> list[str]:
         return [f"{where}: there is no interface {wanted['name']}; the node has {names}"]
     if found.get("master"):
         return [f"{where}: it is a port of {found['master']}; put the addresses there"]
-    return []
+    return made_by_ifupdown(node, where, name)
 
 
 def removal(node: Node, where: str, name: str, leaving: set[tuple[str, str]]) -> list[str]:

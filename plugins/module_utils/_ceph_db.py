@@ -8,6 +8,8 @@ Private to the collection.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_devices as devices
 from ansible_collections.cairn.hci.plugins.module_utils._lvm import GROUP
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object, ResourceError
@@ -43,24 +45,21 @@ def ours(volume: Object, fsid: str | None) -> bool:
     return devices.debris(volume)
 
 
-def capacity(device: Object, osds: dict[str, Object] | None) -> tuple[int, int]:
-    """The size of a device and what is free of it, in bytes."""
+def capacity(device: Object, osds: dict[str, Object] | None, gone: Iterable[int] = ()) -> tuple[int, int]:
+    """The size of a device and what is free of it once the OSDs in `gone` are, in bytes."""
     if device["lvm"] and (device["lvm"]["group"] or "").startswith(GROUP):
-        return device["lvm"]["size"], devices.room(device, osds)
+        return device["lvm"]["size"], devices.room(device, osds, gone)
     size = (device["size"] - EXTENT) // EXTENT * EXTENT
     return size, size
 
 
-def allocate(
-    found: list[Object], osds: dict[str, Object] | None, slots: int, new: int, wanted: int | None
-) -> list[tuple[str, int]]:
-    """The device and the size in bytes for each of `new` databases.
+def allocate(capacities: dict[str, tuple[int, int]], slots: int, new: int, wanted: int | None) -> list[tuple[str, int]]:
+    """The device and the size in bytes for each of `new` databases; `capacities` are size and room of each device.
 
     `slots` is how many databases the devices are for in all, which get equal shares unless a size is `wanted`. Raise
     ResourceError when there is not room for all.
     """
-    capacities = {device["path"]: capacity(device, osds) for device in found}
-    each = -(-slots // len(found)) if found else 1
+    each = -(-slots // len(capacities)) if capacities else 1
     free = {path: left for path, (_size, left) in capacities.items()}
     chosen = []
     for _index in range(new):

@@ -8,6 +8,7 @@ Private to the collection.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fnmatch import fnmatch
 
 from ansible_collections.cairn.hci.plugins.module_utils._block_device import fits
@@ -90,7 +91,15 @@ def leftovers(device: Object, osds: dict[str, Object] | None) -> list[Object]:
 def _db_of_interrupted(volume: Object, osds: dict[str, Object] | None) -> bool:
     tags = volume["tags"]
     known = (osds or {}).get(tags.get("ceph.osd_fsid", ""))
-    return bool(tags.get("ceph.type") == "db" and known and not known["booted"])
+    return bool(tags.get("ceph.type") == "db" and known and known.get("cut"))
+
+
+def mark(found: Iterable[Object], osds: dict[str, Object]) -> None:
+    """Note (`cut`) in the OSDs of the osdmap whose making was cut short: only their data tells, not their databases."""
+    for device in found:
+        for osd in osds_on(device):
+            if interrupted(osd, osds):
+                osds[osd["osd_uuid"]]["cut"] = True
 
 
 def unfinished(device: Object, osds: dict[str, Object] | None) -> bool:
@@ -151,6 +160,11 @@ def claim(device: Object, fsid: str | None, wipe: list[str], variable: str) -> s
         return ENROL
     if not consented(device, wipe):
         raise ResourceError(f"{device['path']} {lost}; {CONSENT}.")
+    if device["lvm"] and device["lvm"]["devices"] > 1:
+        raise ResourceError(
+            f"{device['path']} shares the volume group {device['lvm']['group']} with other devices; "
+            f"take it out of that group with pvmove and vgreduce, or out of {variable}."
+        )
     return ERASE
 
 
@@ -203,9 +217,12 @@ def judge(device: Object, kept: list[Object], osds: dict[str, Object] | None, la
     )
 
 
-def room(device: Object, osds: dict[str, Object] | None) -> int:
-    """What is left of a device with LVM, and will be once the leftovers are removed; in bytes."""
-    return int(device["lvm"]["free"] + sum(volume["size"] for volume in leftovers(device, osds)))
+def room(device: Object, osds: dict[str, Object] | None, gone: Iterable[int] = ()) -> int:
+    """What is left of a device with LVM once the leftovers and the OSDs in `gone` are removed, in bytes."""
+    names = {str(ident) for ident in gone}
+    old = [volume for volume in device["lvm"]["volumes"] if volume["tags"].get("ceph.osd_id") in names]
+    free = {volume["name"]: volume["size"] for volume in [*leftovers(device, osds), *old]}
+    return int(device["lvm"]["free"] + sum(free.values()))
 
 
 def share(device: Object, parts: int) -> int:

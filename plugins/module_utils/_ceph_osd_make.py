@@ -8,6 +8,7 @@ Private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ OSDS = Path("/var/lib/ceph/osd")
 # What ceph-volume enables, so that an OSD on LVM starts with its node.
 WANTED = Path("/etc/systemd/system/multi-user.target.wants")
 # Raw devices belong to root after a restart; those below LVM are handed to Ceph by its own udev rules.
-DROP_IN = Path("/etc/systemd/system/ceph-osd@.service.d/cairn.conf")
+DROP_IN = Path("/etc/systemd/system/ceph-osd@.service.d/cairn-raw.conf")
 DROP_IN_TEXT = """\
 # Written by cairn.hci: without LVM nothing gives the device to Ceph when the node starts.
 [Service]
@@ -76,7 +77,9 @@ def enabled(ident: int, uuid: str, lvm: bool) -> bool:
 
 def start_volume(ident: int, uuid: str) -> None:
     """Start an OSD on LVM, now and at boot. Its own unit must not be enabled: it would start too early."""
-    daemon.run("systemctl", "reset-failed", f"ceph-osd@{ident}")
+    # It may have failed too often to be started again. systemd refuses this for a unit that it has not loaded.
+    with contextlib.suppress(ResourceError):
+        daemon.run("systemctl", "reset-failed", f"ceph-osd@{ident}")
     daemon.run("ceph-volume", "lvm", "activate", str(ident), uuid, seconds=300)
 
 

@@ -9,6 +9,7 @@ Private to the collection.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection, Iterable
 
 from ansible_collections.cairn.hci.plugins.module_utils import _block_device, _ceph_db, _lvm
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_devices as devices
@@ -23,12 +24,23 @@ def missing(device: Object, wanted: Object, fsid: str | None, osds: dict[str, Ob
     return max(0, (wanted.get("per_device") or max(1, len(kept))) - len(kept))
 
 
-def databases(
-    items: list[Object], found: dict[str, Object], fsid: str | None, osds: dict[str, Object] | None
-) -> dict[str, list[tuple[str, int]]]:
-    """Device and size of the database of each new OSD, by data device.
+def with_databases(found: Iterable[Object], fsid: str | None, gone: Collection[int]) -> int:
+    """How many OSDs on some devices have a database elsewhere, be that one lost, besides those in `gone`."""
+    osds = [osd for device in found for osd in devices.finished(device, fsid, None)]
+    return len({osd["osd_uuid"] for osd in osds if osd["db"] and osd["id"] not in gone})
 
-    Raise ResourceError when there is not room for all, or a device is not to be had.
+
+def databases(
+    items: list[Object],
+    found: dict[str, Object],
+    fsid: str | None,
+    osds: dict[str, Object] | None,
+    ids: Collection[int] = (),
+) -> dict[str, list[tuple[str, int]]]:
+    """Device and size of the database of each new OSD, by data device. Those of `ids` are made anew.
+
+    The task that replaces a disk names that one only, so those of the other OSDs count, too. Raise ResourceError when
+    there is not room for all, or a device is not to be had.
     """
     chosen: dict[str, list[tuple[str, int]]] = {}
     for paths in {tuple(item.get("db_devices") or ()) for item in items}:
@@ -38,9 +50,11 @@ def databases(
         for path in paths:
             _ceph_db.verdict(found[path], fsid, group[0].get("wipe") or [])
         new = {item["device"]: missing(found[item["device"]], item, fsid, osds) for item in group}
-        slots = sum(item.get("per_device") or 1 for item in group)
+        others = (_block_device.inspect(path) for path in _block_device.disks()) if ids else ()
+        slots = max(sum(item.get("per_device") or 1 for item in group), with_databases(others, fsid, ids) + len(ids))
         size = parse_size(group[0]["db_size"], "ceph_osd_db_size") if group[0].get("db_size") else None
-        places = _ceph_db.allocate([found[path] for path in paths], osds, slots, sum(new.values()), size)
+        capacities = {path: _ceph_db.capacity(found[path], osds, ids) for path in paths}
+        places = _ceph_db.allocate(capacities, slots, sum(new.values()), size)
         for device, count in new.items():
             chosen[device], places = places[:count], places[count:]
     return chosen

@@ -26,7 +26,7 @@ PARALLEL = 4
 def osdmap(dump: Object, tree: list[Object]) -> dict[str, Object]:
     """The OSDs that the cluster knows, by uuid. `booted`: whether it has ever been up, as the OSD of this uuid.
 
-    One that was destroyed and is made again with its id is `new`, too, and `again`. Destroyed ones have no uuid.
+    One that was destroyed and is made again with its id is `new`, too. Destroyed ones have no uuid.
     """
     classes = {entry["id"]: entry.get("device_class") or None for entry in tree}
     return {
@@ -34,7 +34,6 @@ def osdmap(dump: Object, tree: list[Object]) -> dict[str, Object]:
             "id": osd["osd"],
             "up": bool(osd["up"]),
             "booted": bool(osd["up"] or (osd["up_from"] and "new" not in osd.get("state", []))),
-            "again": bool(osd["up_from"]),
             "class": classes.get(osd["osd"]),
         }
         for osd in dump["osds"]
@@ -139,6 +138,7 @@ class CephOsd(CephResource):
             self.found = {path: _block_device.inspect(path) for path in paths}
         else:
             paths = [item["device"] for item in wanted]
+            devices.mark(self.found.values(), self.osds)
             self.check([item for item in wanted if item.get("state") == "present"])
         found = {path: self.to_dict(path) for path in paths}
         return {path: osd for path, osd in found.items() if osd}
@@ -155,7 +155,7 @@ class CephOsd(CephResource):
         # What is refused for itself is told by plan(), for all devices at once.
         refused = {item["device"]: reason for item in items if (reason := self.refused(item))}
         good = [item for item in items if item["device"] not in refused]
-        self.places = slots.databases(good, self.found, self.fsid, self.osds)
+        self.places = slots.databases(good, self.found, self.fsid, self.osds, self.ids)
         if self.params.get("ids"):
             self.check_ids(good, refused)
 
@@ -263,14 +263,11 @@ class CephOsd(CephResource):
         return slots.open_database(device, wanted.get("wipe") or [], self.fsid), f"/dev/{device['kernel']}", size
 
     def forget(self, work: list[Object]) -> None:
-        """Give up OSDs whose making was cut short: their ids become free, or destroyed again where they were before."""
+        """Give up OSDs whose making was cut short: their ids become free, and are the first to be given again."""
         for wanted in work:
             for osd in devices.begun(self.found[wanted["device"]], self.osds):
                 make.clear(osd["id"])
-                verb = "destroy-new" if osd["again"] else "purge-new"
-                self.cluster.command({"prefix": f"osd {verb}", "id": osd["id"], "yes_i_really_mean_it": True})
-                if osd["again"] and osd["id"] not in self.ids:
-                    self.ids.append(osd["id"])
+                self.cluster.command({"prefix": "osd purge-new", "id": osd["id"], "yes_i_really_mean_it": True})
         for path in {path for wanted in work for path in wanted.get("db_devices") or []}:
             if self.found[path]["lvm"]:
                 slots.clean(self.found[path], self.osds)

@@ -84,7 +84,8 @@ def remove_volume(volume: Object) -> None:
 
 def remove_group(group: str, path: str) -> None:
     """Remove a group without volumes, and LVM from its device."""
-    run("vgremove", "--yes", group)
+    # Without --yes: it would take volumes along that are on other devices of the group.
+    run("vgremove", group)
     run("pvremove", "--yes", path)
 
 

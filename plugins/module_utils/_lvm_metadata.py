@@ -145,8 +145,8 @@ def volumes(group: str, section: Object, pv: str) -> list[Object]:
 def parse(reader: Reader) -> Object | None:
     """What a device is to LVM; None where it is no physical volume.
 
-    `group` is None for one that is in no volume group. `free` is what is left of this device in bytes, `extent` the
-    unit of all sizes.
+    `group` is None for one that is in no volume group, `devices` how many that has. `free` is what is left of this
+    device in bytes, `extent` the unit of all sizes.
     """
     found = header(reader(0, 4 * SECTOR))
     if found is None:
@@ -154,7 +154,7 @@ def parse(reader: Reader) -> Object | None:
     uuid, areas = found
     text = next((text for area in areas if (text := text_of(area, reader))), None)
     if text is None:
-        return {"group": None, "size": 0, "free": 0, "extent": 0, "volumes": []}
+        return {"group": None, "devices": 1, "size": 0, "free": 0, "extent": 0, "volumes": []}
     parsed = parse_text(text)
     group, section = next((name, part) for name, part in parsed.items() if isinstance(part, dict))
     own = {name: pv for name, pv in section["physical_volumes"].items() if pv["id"].replace("-", "") == uuid}
@@ -163,6 +163,7 @@ def parse(reader: Reader) -> Object | None:
     there = volumes(group, section, pv)
     return {
         "group": group,
+        "devices": len(section["physical_volumes"]),
         "size": count * extent,
         "free": max(0, count * extent - sum(volume["size"] for volume in there)),
         "extent": extent,

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from ansible_collections.cairn.hci.plugins.module_utils._block_device import busy
 from ansible_collections.cairn.hci.plugins.module_utils._node import read_text
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 
@@ -55,13 +56,17 @@ def osds(root: Path = ROOT) -> dict[str, str]:
 def disk_uses(kernel: str, root: Path = ROOT) -> Iterator[str]:
     """What a disk is used for."""
     places, paging, daemons = mounted(root), swaps(root), osds(root)
-    for name in sorted(stacked(kernel, root)):
+    names = sorted(stacked(kernel, root))
+    for name in names:
         for place in places.get(name, []):
             yield f"{name} is mounted on {place}"
         if name in paging:
             yield f"{name} is swap"
         if name in daemons:
             yield f"{name} is {daemons[name]}"
+    if not {*places, *paging, *daemons} & set(names):
+        # A pool of ZFS, an array or a volume of a guest is mounted under no name of these.
+        yield from (f"{name} is in use" for name in names if busy(str(root / "dev" / name)))
 
 
 def below(link: str, root: Path = ROOT) -> set[str]:

@@ -117,7 +117,8 @@ def _check_layout(node: Machine, chosen: list[Object], fsid: str, problems: Prob
         _ceph_db.verdict(device, fsid, node.get("ceph_osd_wipe") or [])
     size = parse_size(node.get("ceph_osd_db_size")) if node.get("ceph_osd_db_size") else None
     new = sum(device["new"] for device in chosen)
-    _ceph_db.allocate(fast, None, sum(device["osds"] for device in chosen), new, size)
+    capacities = {device["path"]: _ceph_db.capacity(device, None) for device in fast}
+    _ceph_db.allocate(capacities, sum(device["osds"] for device in chosen), new, size)
 
 
 def _check_pools(inventory: Inventory, devices: dict[str, list[Object]], problems: Problems) -> None:

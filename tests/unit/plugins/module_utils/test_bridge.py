@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -275,6 +276,24 @@ def test_a_bond_that_leaves_its_bridge_takes_the_address_of_storage() -> None:
     task = _bridge.Task.of(items)
     change = _network_change.make(node, [_bridge.complete(node, item, task) for item in items], task)
     assert "Address=10.10.0.1/24" in (change.files[_networkd.path("bond0", "network")] or "")
+
+
+MADE_BY_IFUPDOWN = {
+    "vlan as port": (wanted(ports=["eno1.10"]), "eno1.10 is a vlan that /etc/network/interfaces makes; make it with"),
+    "vlan with addresses": (wanted("eno1.10", type="interface"), "make it with a .netdev of systemd-networkd"),
+    "bond as port": (wanted(ports=["bond0"]), "bond0 is a bond that /etc/network/interfaces makes; declare it in"),
+}
+
+
+@pytest.mark.parametrize("case", MADE_BY_IFUPDOWN)
+def test_a_link_that_would_not_be_there_after_the_next_start_is_refused(case: str) -> None:
+    item, message = MADE_BY_IFUPDOWN[case]
+    links = FRESH.links | {"eno1.10": link("eno1.10", kind="vlan"), "bond0": link("bond0", kind="bond")}
+    text = "iface eno1.10 inet static\n  address 192.0.2.7/24\niface bond0 inet manual\n  bond-slaves eno1 eno2\n"
+    node = replace(FRESH, links=links, ifupdown={"/etc/network/interfaces": text})
+    with pytest.raises(ResourceError, match=re.escape(message)):
+        _bridge_checks.check(node, item, _bridge.Task.of([item]), set())
+    _bridge_checks.check(replace(node, ifupdown={}), item, _bridge.Task.of([item]), set())
 
 
 BAD_BONDS: dict[str, tuple[Object, str]] = {

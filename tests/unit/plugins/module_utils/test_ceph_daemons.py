@@ -140,7 +140,7 @@ DISK: dict[str, Any] = {"path": "/dev/sdb", "kernel": "sdb", "aliases": [], "par
 DISK |= {"mounts": [], "signatures": [], "busy": False, "label": None, "lvm": None, "size": 1 << 40, "type": "hdd"}
 OSD = {"device": "/dev/sdb", "class": None, "wipe": None, "filter": None, "state": "present"}
 UP = {"device": "/dev/sdb", "ids": [3], "uuids": ["u3"], "lvm": True, "enabled": True, "up": True, "class": "hdd"}
-KNOWN = {"u3": {"id": 3, "up": True, "booted": True, "again": False, "class": "hdd"}}
+KNOWN = {"u3": {"id": 3, "up": True, "booted": True, "class": "hdd"}}
 OSD_PLANS = [
     pytest.param(DISK, None, OSD | {"class": "ssd"}, {"device": "/dev/sdb", "class": "ssd"}, id="create"),
     pytest.param(DISK | {"label": LABEL}, UP, OSD | {"class": "hdd"}, {}, id="no change"),
@@ -245,9 +245,9 @@ def test_an_osd_that_never_ran_is_told_from_one_that_is_down() -> None:
     dump["osds"][2] |= {"state": ["exists", "new"]}
     dump["osds"][3] |= {"state": ["destroyed", "exists"]}
     found = osdmap(dump, [{"id": -1, "name": "default"}, {"id": 1, "device_class": "ssd"}])
-    assert found["a"] == {"id": 0, "up": False, "booted": False, "again": False, "class": None}
-    assert found["b"] == {"id": 1, "up": False, "booted": True, "again": True, "class": "ssd"}
-    assert found["c"] == {"id": 2, "up": False, "booted": False, "again": True, "class": None}
+    assert found["a"] == {"id": 0, "up": False, "booted": False, "class": None}
+    assert found["b"] == {"id": 1, "up": False, "booted": True, "class": "ssd"}
+    assert found["c"] == {"id": 2, "up": False, "booted": False, "class": None}
     assert "d" not in found
 
 

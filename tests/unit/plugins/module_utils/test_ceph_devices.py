@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_db as db
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_devices as devices
+from ansible_collections.cairn.hci.plugins.module_utils import _ceph_osd_slots as slots
 from ansible_collections.cairn.hci.plugins.module_utils._resource import ResourceError
 
 FSID, OTHER, UUID = "our-fsid", "other-fsid", "osd-uuid"
@@ -43,10 +44,10 @@ def volume(name: str = f"osd-block-{UUID}", size: int = 100, **found: Any) -> di
     return {"group": found.get("group", "ceph-g"), "name": name, "size": size * EXTENT, "tags": tags} | state
 
 
-def lvm(*volumes: dict[str, Any], size: int = 100, group: str | None = "ceph-g") -> dict[str, Any]:
-    """A device with logical volumes."""
+def lvm(*volumes: dict[str, Any], size: int = 100, group: str | None = "ceph-g", devices: int = 1) -> dict[str, Any]:
+    """A device with logical volumes, one of so many `devices` of its group."""
     used = sum(one["size"] for one in volumes)
-    found = {"group": group, "size": size * EXTENT, "extent": EXTENT, "free": size * EXTENT - used}
+    found = {"group": group, "devices": devices, "size": size * EXTENT, "extent": EXTENT, "free": size * EXTENT - used}
     return LVM | {"lvm": found | {"volumes": list(volumes)}}
 
 
@@ -96,6 +97,11 @@ def test_what_is_not_empty_is_refused_until_it_is_named(found: dict[str, Any], m
         devices.verdict(found, FSID, {}, ["/dev/sdc"])
     for pattern in ("/dev/sdb", "/dev/disk/by-id/ata-*"):
         assert devices.verdict(found, FSID, {}, [pattern]) == devices.ERASE
+
+
+def test_a_group_that_spans_devices_is_refused_even_when_named() -> None:
+    with pytest.raises(ResourceError, match="shares the volume group vg0 with other devices"):
+        devices.verdict(device(**lvm(volume("data", group="vg0"), group="vg0", devices=2)), FSID, {}, ["/dev/*"])
 
 
 IN_USE = [
@@ -231,12 +237,39 @@ ALLOCATIONS = [
 def test_what_an_osd_gets_of_the_fast_devices(
     found: list[dict[str, Any]], slots: int, new: int, size: int | None, places: list[tuple[str, int]]
 ) -> None:
-    assert db.allocate(found, {}, slots, new, size) == [(path, extents * EXTENT) for path, extents in places]
+    capacities = {one["path"]: db.capacity(one, {}) for one in found}
+    assert db.allocate(capacities, slots, new, size) == [(path, extents * EXTENT) for path, extents in places]
+
+
+def test_the_database_of_what_is_replaced_makes_room() -> None:
+    fast = device("/dev/sda", **lvm(DB, volume("osd-db-c", 40, osd="c", kind="db"), size=80))
+    assert db.capacity(fast, {}) == (80 * EXTENT, 0)
+    assert db.capacity(fast, {}, [3]) == (80 * EXTENT, 80 * EXTENT)
+
+
+def test_osds_that_have_lost_their_database_count() -> None:
+    disks = [device(path, **lvm(volume(osd=path, db=True))) for path in ("/dev/sda", "/dev/sdb")]
+    assert slots.with_databases([*disks, device(**lvm(OURS)), device()], FSID, []) == 2
+    assert slots.with_databases(disks, FSID, [3]) == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "left"),
+    [
+        pytest.param(volume(osd=UUID), ["osd-db-x"], id="cut short"),
+        pytest.param(OURS, [], id="made, and never up"),
+    ],
+)
+def test_a_database_is_left_over_only_where_its_osd_is(data: dict[str, Any], left: list[str]) -> None:
+    osds = {UUID: dict(UNBOOTED[UUID])}
+    devices.mark([device(**lvm(data))], osds)
+    fast = device("/dev/sda", **lvm(volume("osd-db-x", osd=UUID, kind="db")))
+    assert [one["name"] for one in devices.leftovers(fast, osds)] == left
 
 
 def test_no_room_for_a_database_is_said() -> None:
     with pytest.raises(ResourceError, match=r"ceph_osd_db_devices .* free in one piece, .*smaller ceph_osd_db_size"):
-        db.allocate([device("/dev/sda", **lvm(DB, size=80))], {}, 1, 1, None)
+        db.allocate({"/dev/sda": db.capacity(device(**lvm(DB, size=80)), {})}, 1, 1, None)
 
 
 def test_an_id_is_freed_whose_osd_was_never_made() -> None:

@@ -86,7 +86,7 @@ def test_volumes_and_tags(tmp_path: Path, start: int) -> None:
     found = lvm.read(disk(tmp_path / "disk", TEXT, start))
     assert found is not None
     assert (found["group"], found["extent"], found["size"]) == ("ceph-1111", EXTENT, 49 * EXTENT)
-    assert found["free"] == 19 * EXTENT
+    assert (found["free"], found["devices"]) == (19 * EXTENT, 1)
     block, db = found["volumes"]
     assert (block["name"], block["size"], block["tags"]) == ("osd-block-aaaa", 20 * EXTENT, {})
     assert (db["name"], db["tags"]) == ("osd-db-bbbb", {"ceph.osd_id": "3", "ceph.type": "db"})
@@ -95,7 +95,7 @@ def test_volumes_and_tags(tmp_path: Path, start: int) -> None:
 
 def test_a_physical_volume_without_a_group(tmp_path: Path) -> None:
     found = lvm.read(disk(tmp_path / "disk", ""))
-    assert found == {"group": None, "size": 0, "free": 0, "extent": 0, "volumes": []}
+    assert found == {"group": None, "devices": 1, "size": 0, "free": 0, "extent": 0, "volumes": []}
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,15 @@ def volume(node: Node) -> None:
     (node.root / "var/lib/ceph/osd/ceph-7/block").symlink_to("/dev/dm-0")
 
 
+def test_what_the_kernel_holds_is_in_use_though_nothing_says_for_what(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_pci_uses, "busy", lambda path: path.endswith("/nvme0n1p1"))
+    assert node.uses(NVME) == ["nvme0n1p1 is in use"]
+    swap(node)
+    assert node.uses(NVME) == ["nvme0n1p1 is swap"]
+
+
 @pytest.mark.parametrize(
     ("use", "words"),
     [
