@@ -37,6 +37,8 @@ GUESTS = "virsh list --name"
 PURGE = (
     "for i in $(ceph osd ls-tree {0}); do ceph osd purge $i --yes-i-really-mean-it; done"  # Refuses those that are up.
 )
+# A node that is shut down leaves the cluster of Pacemaker; else the others switch it off and on while it is installed.
+LEAVE = ("ssh", "{0}", "systemctl stop pacemaker corosync")
 FSID = "timeout 20 ceph fsid 2>/dev/null; grep -h fsid /etc/ceph/ceph.conf 2>/dev/null"
 
 
@@ -55,21 +57,22 @@ class Case:
 
 CASES = (
     Case("a new controller: another clone, another home", changes=False, elsewhere=True),
-    Case("the first node reinstalled, its disks kept", before=(("reinstall", "{0}", "--keep-disks"),)),
+    Case("the first node reinstalled, its disks kept", before=(LEAVE, ("reinstall", "{0}", "--keep-disks"))),
     Case(
         "the same, and --limit to that node",
-        before=(("reinstall", "{0}", "--keep-disks"),),
+        before=(LEAVE, ("reinstall", "{0}", "--keep-disks")),
         arguments=("--limit", "{0}"),
     ),
     Case(
         "the first node reinstalled, its disks new",
-        before=(("reinstall", "{0}"),),
+        before=(LEAVE, ("reinstall", "{0}")),
         after=(("ssh", "{1}", PURGE),),
         says=r"osd\.\d+ on {0} is down: .*purge",
     ),
     Case(
         "the first node reinstalled, the other monitors stopped",
         before=(
+            LEAVE,
             ("ssh", "{1}", "systemctl stop ceph-mon.target"),
             ("ssh", "{2}", "systemctl stop ceph-mon.target"),
             ("reinstall", "{0}", "--keep-disks"),
@@ -77,13 +80,14 @@ CASES = (
     ),
     Case(
         "the first node reinstalled, the others cut off",
-        before=(("reinstall", "{0}", "--keep-disks"), ("cut", "{1}"), ("cut", "{2}")),
+        before=(LEAVE, ("reinstall", "{0}", "--keep-disks"), ("cut", "{1}"), ("cut", "{2}")),
         after=(("join", "{1}"), ("join", "{2}")),
         says=r"{1} \([0-9.]+\) does not answer over SSH: .*; start it",
     ),
     Case(
         "the first node reinstalled, the others without storage network",
         before=(
+            LEAVE,
             ("reinstall", "{0}", "--keep-disks"),
             ("cut", "{1}", "--network", "storage"),
             ("cut", "{2}", "--network", "storage"),
