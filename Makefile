@@ -40,7 +40,7 @@ clean: venv ## remove the lab, and nothing else
 
 ##### Tests
 
-test: lint types units sanity molecule ## all that a change must pass, the fast checks first
+test: lint types units sanity molecule passthrough-smoke ## all that a change must pass, the fast checks first
 
 lint: venv ## ruff, ansible-lint (production), generated pages
 	ruff check
