@@ -72,7 +72,8 @@ def check_ipmi(bmc: Object) -> Object:
     user, password = bmc["user"].encode(), bmc["password"].encode()
     for number, suite in SUITES.items():
         try:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
+            family = socket.AF_INET6 if ":" in bmc["address"] else socket.AF_INET
+            with socket.socket(family, socket.SOCK_DGRAM) as connection:
                 connection.settimeout(SECONDS)
                 connection.connect((bmc["address"], bmc["port"]))
                 return {"error": handshake(connection, user, password, suite), "cipher": number}
@@ -86,7 +87,8 @@ def check_ipmi(bmc: Object) -> Object:
 def check_redfish(bmc: Object) -> str | None:
     """What is wrong with a BMC that speaks Redfish; unless `verify`, any certificate will do."""
     token = base64.b64encode(f"{bmc['user']}:{bmc['password']}".encode()).decode()
-    url = f"https://{bmc['address']}:{bmc['port']}/redfish/v1/Systems"
+    host = f"[{bmc['address']}]" if ":" in bmc["address"] else bmc["address"]
+    url = f"https://{host}:{bmc['port']}/redfish/v1/Systems"
     headers = {"Authorization": f"Basic {token}"}
     try:
         with open_url(url, headers=headers, timeout=int(SECONDS * TRIES), validate_certs=bool(bmc.get("verify"))):

@@ -19,6 +19,8 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import Resourc
 Wanted = list[tuple[str, Element]]
 TEMPLATE = "cairn-vm"
 PROPERTIES = "cairn-properties"
+# What an interrupted destroy.yml leaves: nothing would be moved or restarted any more.
+DESTROY = "cairn-destroy"
 REMOTE = "cairn-remote"
 CLUSTER_CONSTRAINTS = ("cairn-off-", "cairn-there-")
 VM_CONSTRAINTS = tuple(f"cairn-{kind}-" for kind in ("nodes", "prefer", "apart", "domain", "together", "order"))
@@ -71,6 +73,8 @@ def cluster_ids(cib: Element) -> set[str]:
     """The ids in a CIB that `_ha_cib.cluster_elements` once made."""
     levels = cib.iterfind("configuration/fencing-topology/fencing-level")
     found = {PROPERTIES, TEMPLATE} | {one.get("id", "") for one in levels if one.get("id", "").startswith("cairn-")}
+    if cib.find(f"configuration/crm_config/cluster_property_set[@id='{DESTROY}']") is not None:
+        found.add(DESTROY)
     for primitive in cib.iterfind("configuration/resources/primitive"):
         name, remote = primitive.get("id", ""), primitive.find("instance_attributes")
         if primitive.get("class") == "stonith" and name.startswith(("fence-bmc-", "fence-storage", "watchdog")):

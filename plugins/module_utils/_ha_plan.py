@@ -111,11 +111,13 @@ def watchdog(node: Machine) -> str | None:
 def feeds(node: Machine) -> bool:
     """Whether the node's watchdog is fed, or will be before its Pacemaker starts.
 
-    The daemon for it starts only together with corosync. Pacemaker ends on all nodes of which it is told that they have
-    a watchdog, and that have no such daemon (its daemons/controld/controld_fencing.c).
+    The daemon for it starts only together with corosync, or with Pacemaker on a remote node. Pacemaker ends on all
+    nodes of which it is told that they have a watchdog, and that have no such daemon (its
+    daemons/controld/controld_fencing.c).
     """
     ha = (node.facts or {}).get("ha") or {}
-    return watchdog(node) is not None and (ha.get("watchdog_timeout") is not None or not ha.get("running"))
+    runs = ha.get("running") or ha.get("remote")
+    return watchdog(node) is not None and (ha.get("watchdog_timeout") is not None or not runs)
 
 
 def watchdog_timeout(inventory: Inventory) -> int:

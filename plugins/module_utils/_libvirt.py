@@ -11,8 +11,9 @@ from __future__ import annotations
 import errno
 import importlib
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Thread
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +25,8 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import (
     ResourceError,
 )
 
+# Seconds for a daemon on another node; an idle one answers within one.
+PATIENCE = 30
 CONNECTION: Object = {"uri": {"type": "str", "default": "qemu:///system"}}
 
 
@@ -51,8 +54,24 @@ def connect(uri: str) -> Any:
 
 
 def connect_to(node: str) -> Any:
-    """Return a connection to the libvirt of another node."""
-    return connect(f"qemu+tls://{node}/system")
+    """Return a connection to the libvirt of another node. Raise ResourceError where it gives none in time.
+
+    libvirt itself waits for ever for a daemon that hangs, so that this is done by a thread that nobody waits for.
+    """
+    uri = f"qemu+tls://{node}/system"
+    done: Future[Any] = Future()
+
+    def attempt() -> None:
+        try:
+            done.set_result(connect(uri))
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            done.set_exception(error)
+
+    Thread(target=attempt, daemon=True).start()
+    try:
+        return done.result(PATIENCE)
+    except TimeoutError as error:
+        raise ResourceError(f"libvirt {uri} does not answer: it gave no connection within {PATIENCE} s.") from error
 
 
 def silent(nodes: Iterable[str]) -> dict[str, str]:

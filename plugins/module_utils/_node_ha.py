@@ -37,14 +37,24 @@ def alive(pid: str, root: Path) -> bool:
 
 
 def sbd(root: Path) -> int | None:
-    """After how many seconds the watchdog resets this node; None where no daemon feeds it."""
-    found = re.search(r"^SBD_WATCHDOG_TIMEOUT=(\d+)", read_text(root / "etc/default/sbd"), re.MULTILINE)
-    return int(found[1]) if found and alive("run/sbd.pid", root) else None
+    """After how many seconds the watchdog resets this node; None where no daemon feeds it.
+
+    The daemon knows what it was started with, its file what the next one will be.
+    """
+    process = read_text(root / "run/sbd.pid").strip()
+    found = re.search(r"(?:^|\0)SBD_WATCHDOG_TIMEOUT=(\d+)", read_text(root / "proc" / process / "environ"))
+    return int(found[1]) if found and process else None
+
+
+def remote(root: Path) -> bool:
+    """Whether Pacemaker's daemon of a remote node runs; the kernel keeps 15 characters of a name."""
+    return any(read_text(path).strip() == "pacemaker-remot" for path in root.glob("proc/[0-9]*/comm"))
 
 
 def report(root: Path = ROOT) -> Object:
-    """The ids that nodes have, whether corosync runs here, the services that are installed, and the watchdog.
+    """The ids that nodes have, what runs here, the services that are installed, and the watchdog.
 
+    `running` is corosync, `remote` what a remote node has in its place.
     `watchdog_timeout` is what the watchdog is fed with now.
     """
     text = read_text(root / "etc/corosync/corosync.conf")
@@ -52,6 +62,7 @@ def report(root: Path = ROOT) -> Object:
     return {
         "nodes": corosync(text),
         "running": alive("run/corosync.pid", root),
+        "remote": remote(root),
         "services": [unit for unit in SERVICES if (root / "usr/lib/systemd/system" / unit).exists()],
         "watchdog": watchdogs[0] if watchdogs else None,
         "watchdog_timeout": sbd(root),

@@ -194,7 +194,17 @@ class Vms(Domains):
                     places.running.setdefault(domain.name(), {})[node] = domain
                 for domain in persistent:
                     places.defined.setdefault(domain.name(), {})[node] = domain
+        for there in places.running.values():
+            # What is just being migrated is a domain of both nodes.
+            for node in [node for node, domain in there.items() if len(there) > 1 and self.arrives(domain)]:
+                del there[node]
         return places
+
+    def arrives(self, domain: Any) -> bool:
+        """Whether a domain is the half of a migration that does not run yet."""
+        with explained(f"domain {domain.name()}"):
+            state: list[int] = domain.state()
+        return state == [self.libvirt.VIR_DOMAIN_PAUSED, self.libvirt.VIR_DOMAIN_PAUSED_MIGRATION]
 
     def definition(self, name: str) -> str | None:
         """The XML of a VM that is a domain of one node until now."""

@@ -39,6 +39,7 @@ PURGE = (
 )
 # A node that is shut down leaves the cluster of Pacemaker; else the others switch it off and on while it is installed.
 LEAVE = ("ssh", "{0}", "systemctl stop pacemaker corosync")
+FENCED = "for i in $(seq 120); do ceph osd blocklist ls 2>/dev/null | grep -q ':0/0 ' && break; sleep 1; done"
 FSID = "timeout 20 ceph fsid 2>/dev/null; grep -h fsid /etc/ceph/ceph.conf 2>/dev/null"
 
 
@@ -94,6 +95,10 @@ CASES = (
         ),
         after=(("join", "{1}"), ("join", "{2}")),
         says="gave no answer within",
+    ),
+    Case(
+        "the first node dead with its BMC, fenced at the storage alone, then installed anew",
+        before=(("kill", "{0}", "--bmc"), ("ssh", "{1}", FENCED), ("reinstall", "{0}", "--keep-disks")),
     ),
 )
 

@@ -69,12 +69,18 @@ def ask(ceph: rados.Rados, **command: Any) -> Any:
 
 def osds_at(dump: dict[str, Any], addresses: Collection[str]) -> list[str]:
     """The OSDs of a node, and of its storage VM, that are not known to be down."""
-    return [str(osd["osd"]) for osd in dump["osds"] if osd["up"] and osd["public_addr"].rpartition(":")[0] in addresses]
+    hosts = {entry(address).rpartition(":")[0] for address in addresses}
+    return [str(osd["osd"]) for osd in dump["osds"] if osd["up"] and osd["public_addr"].rpartition(":")[0] in hosts]
+
+
+def entry(address: str) -> str:
+    """All clients of an address, as the blocklist has them. Without brackets IPv6 is read wrongly."""
+    return f"[{address}]:0/0" if ":" in address else f"{address}:0/0"
 
 
 def blocked(dump: dict[str, Any], address: str) -> bool:
     """Whether all clients of a node are blocklisted."""
-    return f"{address}:0/0" in dump["blocklist"]
+    return entry(address) in dump["blocklist"]
 
 
 def cut(ceph: rados.Rados, address: str, osds: Collection[str]) -> None:
@@ -86,7 +92,7 @@ def cut(ceph: rados.Rados, address: str, osds: Collection[str]) -> None:
     The map that has the OSDs down is never older than the one with the blocklist, for the monitors take commands in
     their order.
     """
-    block = {"prefix": "osd blocklist", "blocklistop": "add", "addr": f"{address}:0/0", "expire": FOR_EVER}
+    block = {"prefix": "osd blocklist", "blocklistop": "add", "addr": entry(address), "expire": FOR_EVER}
     down = {"prefix": "osd down", "ids": osds_at(ask(ceph, prefix="osd dump"), osds), "definitely_dead": True}
     with ThreadPoolExecutor() as pool:
         first = pool.submit(ask, ceph, **block)

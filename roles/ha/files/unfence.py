@@ -60,7 +60,7 @@ def lift(address: str) -> bool:
     """Whether the storage answered; then this node is not fenced any more."""
     try:
         with rados.Rados(name=CLIENT, conffile="/etc/ceph/ceph.conf", conf=LIMITS) as ceph:
-            entry = f"{address}:0/0"
+            entry = f"[{address}]:0/0" if ":" in address else f"{address}:0/0"
             if entry in ask(ceph, prefix="osd dump")["blocklist"]:
                 end_guests()
                 ask(ceph, prefix="osd blocklist", blocklistop="rm", addr=entry)
@@ -93,10 +93,9 @@ def main() -> int:
     """Entry point."""
     settings = json.loads(SETTINGS.read_text(encoding="utf-8"))
     own = settings["nodes"][socket.gethostname()]
-    while not lift(own["storage"]):
-        time.sleep(1)
-    # OSDs on logical volumes, and storage VMs, start later than any unit that could be waited for.
-    while not serves(settings["pool"]):
+    # OSDs on logical volumes, and storage VMs, start later than any unit that could be waited for. While that is waited
+    # for, the others may still fence this node.
+    while not (lift(own["storage"]) and serves(settings["pool"])):
         time.sleep(1)
     return 0
 

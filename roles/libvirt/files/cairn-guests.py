@@ -8,19 +8,31 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from xml.etree import ElementTree
 
 import libvirt
 import rados
+import rbd
 
 CLIENT = "client.libvirt"
 LIMITS = {"client_mount_timeout": "10", "rados_mon_op_timeout": "10", "rados_osd_op_timeout": "10"}
+# A client's watch ends that long after its last sign of life, and some.
+DEAD_SECONDS = 60
+
+
+class Failure(Exception):
+    """Why a guest is not started."""
+
+
+def storage() -> rados.Rados:
+    """A connection to the storage, which a `with` opens."""
+    return rados.Rados(name=CLIENT, conffile="/etc/ceph/ceph.conf", conf=LIMITS)
 
 
 def storage_answers(pool: str) -> bool:
     """Whether an object of the pool can be asked for: the monitors have a quorum and its placement group is active."""
-    cluster = rados.Rados(name=CLIENT, conffile="/etc/ceph/ceph.conf", conf=LIMITS)
     try:
-        with cluster, cluster.open_ioctx(pool) as ioctx:
+        with storage() as cluster, cluster.open_ioctx(pool) as ioctx:
             ioctx.stat("rbd_directory")
     except rados.ObjectNotFound:
         return True
@@ -30,6 +42,34 @@ def storage_answers(pool: str) -> bool:
     return True
 
 
+def disks(xml: str) -> list[tuple[str, str]]:
+    """Pool and name of each RBD image of a domain."""
+    sources = ElementTree.fromstring(xml).iterfind("devices/disk/source[@protocol='rbd']")
+    return [(pool, image) for pool, _slash, image in (source.get("name", "").partition("/") for source in sources)]
+
+
+def open_elsewhere(xml: str) -> bool:
+    """Whether another node has a disk of a domain open, beside this process; that of a dead one ends after 30 s."""
+    with storage() as cluster:
+        for pool, image in disks(xml):
+            with cluster.open_ioctx(pool) as ioctx, rbd.Image(ioctx, image) as opened:
+                if len({watcher["addr"].rpartition(":")[0] for watcher in opened.watchers_list()}) > 1:
+                    return True
+    return False
+
+
+def check_disks(xml: str) -> None:
+    """Raise Failure where a guest runs elsewhere: this node may have been away while it was given to another."""
+    deadline = time.monotonic() + DEAD_SECONDS
+    try:
+        while open_elsewhere(xml):
+            if time.monotonic() > deadline:
+                raise Failure("another node has its disks open")
+            time.sleep(1)
+    except (rados.Error, rbd.Error) as error:
+        raise Failure(f"its disks can't be had: {error}") from error
+
+
 def start_guests() -> int:
     """Start what is marked for autostart and does not run; return how many could not be started."""
     failed = 0
@@ -37,9 +77,10 @@ def start_guests() -> int:
         flags = libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART | libvirt.VIR_CONNECT_LIST_DOMAINS_INACTIVE
         for domain in connection.listAllDomains(flags):
             try:
+                check_disks(domain.XMLDesc())
                 domain.create()
                 print(f"{domain.name()} is started.", flush=True)
-            except libvirt.libvirtError as error:
+            except (libvirt.libvirtError, Failure) as error:
                 failed += 1
                 print(f"{domain.name()} can't be started: {error}", flush=True)
     return failed

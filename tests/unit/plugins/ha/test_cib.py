@@ -63,6 +63,16 @@ def test_the_same_again_changes_nothing(cluster: Cluster) -> None:
     assert text(_cib.merge(cib, wanted, ours)) == text(cib)
 
 
+def test_what_an_interrupted_destroy_has_left_is_ours(cluster: Cluster) -> None:
+    cib = copy.deepcopy(cluster.cib)
+    left = ElementTree.SubElement(find(cib, "configuration/crm_config"), "cluster_property_set", id="cairn-destroy")
+    ElementTree.SubElement(left, "nvpair", id="cairn-destroy-1", name="maintenance-mode", value="true")
+    ours = _cib.cluster_ids(cib) | _cib.vm_ids(cib)
+    wanted = cluster_elements(cluster.plan["ha"]) + vm_elements(cluster.plan["ha_vms"])
+    assert "cairn-destroy" in ours
+    assert text(_cib.merge(cib, wanted, ours)) == text(cluster.cib)
+
+
 def test_another_spelling_is_no_change(cluster: Cluster) -> None:
     cib = copy.deepcopy(cluster.cib)
     for one in cib.iter():

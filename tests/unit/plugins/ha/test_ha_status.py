@@ -100,12 +100,20 @@ def test_the_ids_of_nodes_in_corosync_conf(text: str, nodes: dict[str, int]) -> 
 
 
 def test_the_time_of_a_watchdog_that_is_fed(tmp_path: Path) -> None:
-    for name, text in (("etc/default/sbd", "SBD_PACEMAKER=yes\nSBD_WATCHDOG_TIMEOUT=7\n"), ("run/sbd.pid", "12\n")):
+    for name, text in (("etc/default/sbd", "SBD_WATCHDOG_TIMEOUT=5\n"), ("run/sbd.pid", "12\n")):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(text)
     assert report(tmp_path)["watchdog_timeout"] is None
     (tmp_path / "proc/12").mkdir(parents=True)
+    (tmp_path / "proc/12/environ").write_text("SBD_PACEMAKER=yes\0SBD_WATCHDOG_TIMEOUT=7\0")
     assert report(tmp_path)["watchdog_timeout"] == 7
+
+
+def test_whether_the_daemon_of_a_remote_node_runs(tmp_path: Path) -> None:
+    assert report(tmp_path)["remote"] is False
+    (tmp_path / "proc/12").mkdir(parents=True)
+    (tmp_path / "proc/12/comm").write_text("pacemaker-remot\n")
+    assert report(tmp_path)["remote"] is True
 
 
 @pytest.mark.parametrize(
