@@ -37,7 +37,8 @@ def cluster_problems(
     plan: Object, ceph: Object, domains: Mapping[str, list[Object]], ha: Object | None = None
 ) -> list[str]:
     """Sentences about what is not as the plan says."""
-    problems = ceph_problems(ceph) + vm_problems(plan["vms"], domains)
+    addresses = {name: node["storage_ip"] for name, node in plan["nodes"].items()}
+    problems = ceph_problems(ceph, addresses) + vm_problems(plan["vms"], domains)
     return problems + list(ha_problems(plan["ha"], ha, plan["vms"])) if plan["ha"] and ha else problems
 
 

@@ -60,8 +60,14 @@ def managers(manager_map: Object) -> list[str]:
     return active + sorted(standby["name"] for standby in manager_map["standbys"])
 
 
+def fenced(dump: Object) -> list[str]:
+    """The addresses of `osd dump` of which all clients are blocklisted: how a node is fenced at the storage."""
+    hosts = (entry.removesuffix(":0/0").strip("[]") for entry in dump["blocklist"] if entry.endswith(":0/0"))
+    return sorted(hosts)
+
+
 def to_dict(cluster: Cluster, ignore: Collection[str] = ()) -> Object:
-    """Ask the monitors for everything, five commands in all."""
+    """Ask the monitors for everything, six commands in all."""
     status = cluster.command({"prefix": "status"})
     monitors = status["monmap"].get("mons") or cluster.command({"prefix": "mon dump"})["mons"]
     return {
@@ -73,6 +79,7 @@ def to_dict(cluster: Cluster, ignore: Collection[str] = ()) -> Object:
         "quorum": sorted(status["quorum_names"]),
         "managers": managers(cluster.command({"prefix": "mgr dump"})),
         "osds": osds(cluster.command({"prefix": "osd df", "output_method": "tree"}, manager=True)["nodes"]),
+        "fenced": fenced(cluster.command({"prefix": "osd dump"})),
         "pools": pools(
             cluster.command({"prefix": "osd pool ls", "detail": "detail"}),
             cluster.command({"prefix": "df"})["pools"],

@@ -160,8 +160,8 @@ def status(
     ]
 
 
-def ceph_problems(ceph: Object) -> list[str]:
-    """What is wrong with the storage."""
+def ceph_problems(ceph: Object, addresses: Mapping[str, str]) -> list[str]:
+    """What is wrong with the storage; `addresses` has those of the nodes in its network."""
     problems = [] if ceph["health"] == "HEALTH_OK" else [f"Ceph says {ceph['health']}.", *ceph["checks"]]
     problems += [f"The monitor of {name} is out of quorum." for name in ceph["monitors"] if name not in ceph["quorum"]]
     problems += [
@@ -169,6 +169,11 @@ def ceph_problems(ceph: Object) -> list[str]:
         f"gone for good, 'ceph osd purge {osd['id']} --yes-i-really-mean-it'."
         for osd in ceph["osds"]
         if not osd["up"]
+    ]
+    problems += [
+        f"{name} is fenced at the storage, so its guests can't write; lift it with 'systemctl restart pacemaker' there."
+        for name, address in addresses.items()
+        if address in ceph["fenced"]
     ]
     return problems
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.cairn.hci.plugins.module_utils import _health
 from ansible_collections.cairn.hci.plugins.module_utils._status import ceph_problems, human, status, vm_problems
 
 GIB = 1024**3
@@ -18,6 +19,7 @@ def ceph(**changes: Any) -> dict[str, Any]:
         "quorum": ["node1", "node2"],
         "managers": ["node2", "node1"],
         "osds": [{"id": 0, "host": "node1", "class": "ssd", "up": True, "in": True, "size": 8 * GIB, "used": GIB}],
+        "fenced": [],
         "pools": [{"name": "vms", "size": 3, "min_size": 2, "pg_num": 32, "stored": GIB, "available": 7 * GIB}],
     } | changes
 
@@ -70,10 +72,22 @@ def test_no_monitor_answers() -> None:
                 "'ceph osd purge 3 --yes-i-really-mean-it'."
             ],
         ),
+        (
+            {"fenced": ["10.10.0.2", "10.10.0.9"]},
+            [
+                "node2 is fenced at the storage, so its guests can't write; lift it with 'systemctl restart pacemaker' "
+                "there."
+            ],
+        ),
     ],
 )
 def test_ceph_problems(changes: dict[str, Any], sentences: list[str]) -> None:
-    assert ceph_problems(ceph(**changes)) == sentences
+    assert ceph_problems(ceph(**changes), {"node1": "10.10.0.1", "node2": "10.10.0.2"}) == sentences
+
+
+def test_the_blocklist_that_fences_a_node() -> None:
+    entries = dict.fromkeys(("10.10.0.2:0/0", "10.10.0.3:0/1234", "[fd00::4]:0/0"), "2036-01-01T00:00:00")
+    assert _health.fenced({"blocklist": entries}) == ["10.10.0.2", "fd00::4"]
 
 
 def domain(name: str, power: str = "running") -> dict[str, str]:
