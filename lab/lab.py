@@ -74,7 +74,7 @@ class Lab:
 
     @property
     def gateway(self) -> ipaddress.IPv4Address:
-        """This machine's address on the management network of a lab that exists; the BMCs have it, too."""
+        """This machine's address on the management network of a lab that exists."""
         return ipaddress.IPv4Address(json.loads((self.state / "lab.json").read_text())["gateway"])
 
     def reinstall(self, nodes: list[Node], *, keep_disks: bool) -> None:
@@ -87,7 +87,7 @@ class Lab:
     def start(self, nodes: list[Node]) -> None:
         """Boot nodes, and their BMCs, and wait until each answers on SSH."""
         for node in nodes:
-            self.driver.start_bmc(node, str(self.gateway))
+            self.driver.start_bmc(node, node.bmc.address or str(self.gateway))
             self.driver.start(node)
         deadline = time.monotonic() + self.driver.BOOT_SECONDS
         for node in nodes:
@@ -115,7 +115,9 @@ class Lab:
             state = "running" if self.driver.running(node) else "off" if self.exists() else "absent"
             out = self.driver.unplugged(node)
             cables = f"  cut from {', '.join(out)}" if out else ""
-            bmc = f"BMC {self.gateway}:{node.bmc.port}" if self.driver.bmc_running(node) else "no BMC"
+            bmc = (
+                f"BMC {node.bmc.address or self.gateway}:{node.bmc.port}" if self.driver.bmc_running(node) else "no BMC"
+            )
             lines.append(f"{node.name:16} {_ip(node):16} {state:8} {bmc}{cables}")
         return "\n".join(lines)
 

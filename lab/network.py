@@ -77,6 +77,10 @@ def create(plan: Plan) -> ipaddress.IPv4Address:
             run("ip", "route", "add", str(part), "dev", uplink, "src", str(address))
     else:
         run("ip", "address", "add", f"{address}/{plan.subnet.prefixlen}", "dev", uplink)
+    for further in sorted({node.bmc.address for node in plan.nodes if node.bmc.address} - {str(address)}):
+        if ipaddress.IPv4Address(further) in foreign:
+            raise LabError(f"ha_bmc.address {further} is taken outside of the lab; the lab itself has {address}")
+        run("ip", "address", "add", f"{further}/32", "dev", uplink)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     run("nft", "-f", "-", stdin=_ruleset(plan))
     return address

@@ -18,6 +18,7 @@ DEFAULT_NIC = "eno1"
 DEFAULT_DISK = "/dev/disk/by-id/nvme-*"
 # Each node's BMC has a port of its own: this one and the node's place in the inventory, from 1.
 BMC_PORT = 6230
+IPMI_PORT = 623
 
 
 class LabError(Exception):
@@ -34,7 +35,7 @@ class Nic:
 
 @dataclass(frozen=True)
 class Bmc:
-    """A node's BMC, which answers at the gateway's address; ``address`` is what the inventory says of that."""
+    """A node's BMC; without an ``address`` it answers at the gateway's."""
 
     port: int
     user: str
@@ -137,7 +138,7 @@ def _bmc(host: str, place: int, variables: dict[str, Any]) -> Bmc:
     given = variables.get("ha_bmc") or {}
     if given.get("type", "ipmi") != "ipmi":
         raise LabError(f"{host}: ha_bmc.type is {given['type']!r}; the lab's BMCs speak ipmi")
-    port = given.get("port", BMC_PORT + place)
+    port = given.get("port", IPMI_PORT if "address" in given else BMC_PORT + place)
     if not isinstance(port, int):
         raise LabError(f"{host}: ha_bmc.port is {port!r}; the lab needs a plain number")
     return Bmc(port, str(given.get("user", "admin")), str(given.get("password", "cairn-lab")), given.get("address"))
@@ -169,8 +170,13 @@ def build(inventory: dict[str, Any], name: str, disks: int = 1, prefix: int = 24
         )
         for place, host in enumerate(hosts, 1)
     )
-    if len({node.bmc.port for node in nodes}) < len(nodes):
-        raise LabError("two nodes have the same port in ha_bmc; give each node its own")
+    for node in nodes:
+        if node.bmc.address and ipaddress.IPv4Address(node.bmc.address) not in set(subnet.hosts()) - {
+            *addresses.values()
+        }:
+            raise LabError(f"{node.name}: ha_bmc.address {node.bmc.address} is no address of {subnet} that is left")
+    if len({(node.bmc.address, node.bmc.port) for node in nodes}) < len(nodes):
+        raise LabError("two nodes have the same address and port in ha_bmc; give each node its own")
     return Plan(lab_id(name), subnet, frozenset(_inside(hostvars, subnet)), nodes)
 
 

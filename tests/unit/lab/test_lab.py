@@ -104,8 +104,10 @@ def test_disks_match_ceph_osd_devices(devices: Any, disks: tuple[str, ...]) -> N
         ({"a": {"ansible_host": "192.0.2.11", "ha_bmc": {"port": "{{ port }}"}}}, "needs a plain number"),
         (
             {"a": {"ansible_host": "192.0.2.11"}, "b": {"ansible_host": "192.0.2.12", "ha_bmc": {"port": 6231}}},
-            "the same port in ha_bmc",
+            "the same address and port in ha_bmc",
         ),
+        ({"a": {"ansible_host": "192.0.2.11", "ha_bmc": {"address": "192.0.3.1"}}}, "is no address of 192.0.2.0/24"),
+        ({"a": {"ansible_host": "192.0.2.11", "ha_bmc": {"address": "192.0.2.11"}}}, "that is left"),
     ],
 )
 def test_an_inventory_that_cannot_be_built_is_refused(hosts: dict[str, Any], message: str) -> None:
