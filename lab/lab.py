@@ -115,9 +115,8 @@ class Lab:
             state = "running" if self.driver.running(node) else "off" if self.exists() else "absent"
             out = self.driver.unplugged(node)
             cables = f"  cut from {', '.join(out)}" if out else ""
-            bmc = (
-                f"BMC {node.bmc.address or self.gateway}:{node.bmc.port}" if self.driver.bmc_running(node) else "no BMC"
-            )
+            place = f"BMC {node.bmc.address or self.gateway}:{node.bmc.port}"
+            bmc = place if self.driver.bmc_running(node) else "no BMC"
             lines.append(f"{node.name:16} {_ip(node):16} {state:8} {bmc}{cables}")
         return "\n".join(lines)
 

@@ -170,10 +170,9 @@ def build(inventory: dict[str, Any], name: str, disks: int = 1, prefix: int = 24
         )
         for place, host in enumerate(hosts, 1)
     )
+    left = {str(address) for address in subnet.hosts()} - {str(address) for address in addresses.values()}
     for node in nodes:
-        if node.bmc.address and ipaddress.IPv4Address(node.bmc.address) not in set(subnet.hosts()) - {
-            *addresses.values()
-        }:
+        if node.bmc.address and node.bmc.address not in left:
             raise LabError(f"{node.name}: ha_bmc.address {node.bmc.address} is no address of {subnet} that is left")
     if len({(node.bmc.address, node.bmc.port) for node in nodes}) < len(nodes):
         raise LabError("two nodes have the same address and port in ha_bmc; give each node its own")
