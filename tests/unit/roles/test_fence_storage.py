@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 AGENT = Path(__file__).parents[3] / "roles/ha/files/fence_cairn_storage.py"
-OSDS = {0: "10.10.0.1", 1: "10.10.0.11", 2: "10.10.0.101", 3: "10.10.0.2"}
+OSDS = {0: "10.10.0.1", 1: "10.10.0.11", 2: "10.10.0.101", 3: "10.10.0.2", 4: "[fd00:10::3]"}
 
 
 class Monitors:
@@ -52,3 +52,13 @@ def test_the_osds_of_a_node_and_of_its_storage_vm(agent: ModuleType, addresses: 
     found = {command["prefix"]: command for command in monitors.commands}
     assert found["osd blocklist"]["addr"] == "10.10.0.1:0/0", "only who writes to disks is kept from it"
     assert found.get("osd down", {"ids": []})["ids"] == dead
+
+
+def test_addresses_of_ipv6_have_brackets(agent: ModuleType) -> None:
+    """Without them Ceph takes `fd00:10::3:0/0` for another address, and nobody is cut."""
+    monitors = Monitors()
+    agent.cut(monitors, "fd00:10::3", ["fd00:10::3"])
+    found = {command["prefix"]: command for command in monitors.commands}
+    assert found["osd blocklist"]["addr"] == "[fd00:10::3]:0/0"
+    assert found["osd down"]["ids"] == ["4"]
+    assert agent.blocked({"blocklist": {"[fd00:10::3]:0/0": "for ever"}}, "fd00:10::3")
