@@ -64,7 +64,7 @@ def connect_to(node: str) -> Any:
     def attempt() -> None:
         try:
             done.set_result(connect(uri))
-        except Exception as error:  # pylint: disable=broad-exception-caught
+        except ResourceError as error:
             done.set_exception(error)
 
     Thread(target=attempt, daemon=True).start()
