@@ -65,14 +65,15 @@ def wait(what: Callable[[], list[str]], seconds: float) -> float:
 class Cluster:
     """A converged lab with its guests, watched."""
 
-    def __init__(self, inventory: Path) -> None:
-        """Read the inventory, put the witness into the guests and begin to watch."""
+    def __init__(self, inventory: Path, group: str = "vms", seconds: float = 30) -> None:
+        """Read the inventory and begin to watch the guests of a group; a command on a node may take some seconds."""
+        self.seconds = seconds
         self.lab = Lab(inventory)
         self.lab.require_up()
         self.nodes = {node.name: node for node in self.lab.plan.nodes}
         listed = read_inventory(inventory)
         variables = listed["_meta"]["hostvars"]
-        self.guests = {name: str(variables[name]["ansible_host"]) for name in group_hosts(listed, "vms")}
+        self.guests = {name: str(variables[name]["ansible_host"]) for name in group_hosts(listed, group)}
         self.users = {name: str(variables[name]["ansible_user"]) for name in self.guests}
         self.acks = Acks(str(self.lab.gateway))
         self.sampler = Sampler(self.lab.plan.lab_id)
@@ -98,9 +99,9 @@ class Cluster:
             return ssh_command(node.address.partition("/")[0])
         return ssh_command(self.guests[name], self.users[name])
 
-    def on(self, name: str, command: str, *, stdin: bytes = b"", seconds: float = 30) -> Any:
+    def on(self, name: str, command: str, *, stdin: bytes = b"", seconds: float = 0) -> Any:
         """Run a command on a node, or in a guest; the result has returncode and stdout."""
-        line = ["timeout", str(seconds), *self._ssh(name), command]
+        line = ["timeout", str(seconds or self.seconds), *self._ssh(name), command]
         return subprocess.run(line, input=stdin, capture_output=True, check=False)
 
     def _addresses(self, name: str) -> list[str]:
@@ -165,6 +166,11 @@ class Cluster:
         """Where the guests are."""
         return {name: self.sampler.nodes(name) for name in self.guests}
 
+    def holder(self, guest: str) -> str:
+        """The node that has a guest's disk open, as Ceph says: also where its process can't be seen from here."""
+        wait(lambda: [] if self.locks.of[guest] else [f"nobody has the disk of {guest} open"], SSH_SECONDS)
+        return self.addresses.get(self.locks.of[guest][-1].address, "")
+
     def silent(self, seconds: float = 2.0) -> list[str]:
         """The guests that have not answered lately."""
         now = time.monotonic()
@@ -187,7 +193,7 @@ class Cluster:
         return [f"{name} is off" for name, node in self.nodes.items() if not self.lab.driver.running(node)]
 
     def _ill_ceph(self) -> list[str]:
-        text = self.ask("timeout 10 ceph health -f json")
+        text = self.ask(f"timeout {self.seconds / 3:.0f} ceph health -f json")
         if not text:
             return ["Ceph does not answer"]
         # Ceph warns of slow heartbeats for a quarter of an hour after they were slow.

@@ -8,6 +8,11 @@ boot real ones takes minutes where a kernel is emulated, and the bridge treats b
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,11 +24,15 @@ import qmp
 from testinfra.host import Host
 from testinfra.utils.ansible_runner import AnsibleRunner
 
+ROOT = Path(__file__).resolve().parents[3]
+INVENTORY = Path(os.environ.get("MOLECULE_SCENARIO_DIRECTORY", ROOT / "molecule/kernel")) / "hosts"
 JUMBO = 9000 - 28  # bytes that an IPv4 header and that of ICMP leave
 LAB = Path.home() / ".cache/cairn-lab/labs"
 PINGS = 600  # longer than it takes to see that they have begun
 PAUSE = 0.1  # seconds
 LOST_AT_MOST = 15  # pings; a bond that looks every 100 ms needs two or three
+# Seconds: network_rollback_timeout, and what an emulated processor needs to bring the old network back.
+SILENT_AT_MOST = 60 + 30
 
 
 @pytest.fixture(scope="session")
@@ -113,3 +122,47 @@ def test_a_bond_survives_the_loss_of_an_interface(nodes: list[Host]) -> None:
             qmp.execute(monitor, "set_link", name=nic, up=True)
     received = int(output.split(" received")[0].rpartition(" ")[2])
     assert received >= PINGS - LOST_AT_MOST
+
+
+class Probe:
+    """Tries to reach a node's SSH again and again, in a thread of its own; `silence` is for how long it could not."""
+
+    def __init__(self, address: str) -> None:
+        """Begin to try."""
+        self.address = address
+        self.silence = 0.0
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._try, daemon=True)
+        self._thread.start()
+
+    def _try(self) -> None:
+        reached = time.monotonic()
+        while not self._closed.wait(PAUSE):
+            try:
+                socket.create_connection((self.address, 22), timeout=1).close()
+                reached = time.monotonic()
+            except OSError:
+                self.silence = max(self.silence, time.monotonic() - reached)
+
+    def close(self) -> None:
+        """Try no more."""
+        self._closed.set()
+        self._thread.join()
+
+
+def test_a_change_that_cuts_the_node_off_is_taken_back(nodes: list[Host], capsys: pytest.CaptureFixture[str]) -> None:
+    node, known = nodes[0], variables(nodes[0])
+    # The port eno4 leads to the other nodes, and not to the controller.
+    wrong = {"lan": {"ports": ["eno4"]}, "dmz": {"ports": ["bond0"], "vlan_aware": True, "addresses": []}}
+    command = ["ansible-playbook", "-i", str(INVENTORY), "playbooks/site.yml", "--limit", known["inventory_hostname"]]
+    command += ["-e", json.dumps({"network_bridges": wrong})]
+    probe = Probe(known["ansible_host"])
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
+    probe.close()
+    with capsys.disabled():
+        print(f"\n{known['inventory_hostname']} was silent for {probe.silence:.0f} s, and is back")
+    assert done.returncode == 2, done.stdout[-3000:]
+    assert "the node has again what it had before" in done.stdout, done.stdout[-3000:]
+    assert 0 < probe.silence <= SILENT_AT_MOST
+    assert link(node, "bond0")["master"] == "lan"
+    assert link(node, "eno4")["master"] == "dmz"

@@ -1,0 +1,69 @@
+"""What becomes of a guest whose disk is on OSDs in storage VMs, when nodes lose power or restart."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from cluster import Cluster, wait
+
+# Emulated, a node and then its storage VM need some ten minutes until Ceph is whole again.
+WHOLE_SECONDS = 3600.0
+# Until the others take an OSD for dead (osd_heartbeat_grace is 20 s), and what the slow processors add.
+NOTICE_SECONDS = 300.0
+
+
+def osds_down(cluster: Cluster) -> int:
+    """How many OSDs are down, as Ceph knows."""
+    status = json.loads(cluster.ask("timeout 60 ceph osd stat -f json") or '{"num_osds": 0, "num_up_osds": 0}')
+    return int(status["num_osds"]) - int(status["num_up_osds"])
+
+
+def boots(cluster: Cluster) -> list[str]:
+    """The number of the present boot of each node; empty where it does not answer."""
+    return [str(cluster.on(name, "cat /proc/sys/kernel/random/boot_id").stdout.decode()) for name in cluster.nodes]
+
+
+def test_a_guest_writes_on_without_a_node_which_rejoins_by_itself(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wait(cluster.ill, WHOLE_SECONDS)
+    guest = next(iter(cluster.guests))
+    lost = next(name for name in cluster.nodes if name != cluster.holder(guest))
+    run, start = cluster.acks.runs(guest), time.monotonic()
+    cluster.kill(lost)
+    wait(lambda: [] if osds_down(cluster) else [f"no OSD of {lost} is down"], NOTICE_SECONDS)
+    noticed = time.monotonic()
+    wait(lambda: [] if cluster.acks.since(guest, noticed) else [f"{guest} does not write"], NOTICE_SECONDS)
+    stall = cluster.acks.stall(guest, start, time.monotonic())
+    again = time.monotonic()
+    cluster.start(lost)
+    wait(cluster.ill, WHOLE_SECONDS)
+    with capsys.disabled():
+        print(
+            f"\n{lost} lost: {guest} paused for {stall:.1f} s; whole {time.monotonic() - again:.0f} s after its start"
+        )
+    assert cluster.acks.runs(guest) == run
+    assert cluster.lost(guest) == []
+
+
+def test_all_is_back_by_itself_when_all_nodes_restart(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    before, start = boots(cluster), time.monotonic()
+    for name in cluster.nodes:
+        cluster.on(name, "systemctl reboot")
+    wait(
+        lambda: [
+            f"{name} has not restarted"
+            for name, old, new in zip(cluster.nodes, before, boots(cluster), strict=True)
+            if new in ("", old)
+        ],
+        WHOLE_SECONDS,
+    )
+    booted = time.monotonic()
+    wait(cluster.ill, WHOLE_SECONDS)
+    with capsys.disabled():
+        print(
+            f"\nall nodes restarted after {booted - start:.0f} s, all is whole after {time.monotonic() - start:.0f} s"
+        )
+    assert [problem for guest in cluster.guests for problem in cluster.lost(guest)] == []
