@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from cluster import Cluster
 
-# Of a command on a node whose processor is emulated: Ceph's tools alone need some 20 s.
-COMMAND_SECONDS = 120
+# Ceph's tools alone need some 20 s where the processor is emulated.
+EMULATED = 4
 
 
 @pytest.fixture(scope="module")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """The lab with its guests, each of which writes records to its disk and tells when."""
     inventory = Path(request.config.option.ansible_inventory).resolve()
-    with Cluster(inventory, "guests", COMMAND_SECONDS) as found:
+    with Cluster(inventory, "guests", EMULATED) as found:
         found.install_witness()
         yield found

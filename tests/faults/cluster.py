@@ -26,6 +26,7 @@ from sampler import Sampler
 from lab import Lab
 
 POLL_SECONDS = 0.25
+COMMAND_SECONDS = 30.0
 OFF_SECONDS = 300.0
 ASKED_SECONDS = 90.0
 SSH_SECONDS = 600.0
@@ -65,9 +66,9 @@ def wait(what: Callable[[], list[str]], seconds: float) -> float:
 class Cluster:
     """A converged lab with its guests, watched."""
 
-    def __init__(self, inventory: Path, group: str = "vms", seconds: float = 30) -> None:
-        """Read the inventory and begin to watch the guests of a group; a command on a node may take some seconds."""
-        self.seconds = seconds
+    def __init__(self, inventory: Path, group: str = "vms", slow: float = 1) -> None:
+        """Read the inventory and begin to watch the guests of a group, on nodes that are so many times slower."""
+        self.seconds = COMMAND_SECONDS * slow
         self.lab = Lab(inventory)
         self.lab.require_up()
         self.nodes = {node.name: node for node in self.lab.plan.nodes}
@@ -77,10 +78,10 @@ class Cluster:
         self.users = {name: str(variables[name]["ansible_user"]) for name in self.guests}
         self.acks = Acks(str(self.lab.gateway))
         self.sampler = Sampler(self.lab.plan.lab_id)
-        self.locks = Locks({name: self._ssh(name) for name in self.nodes}, list(self.guests))
+        self.locks = Locks({name: self._ssh(name) for name in self.nodes}, list(self.guests), slow)
         self.checked = dict.fromkeys(self.guests, 1)
         self.addresses = {address: name for name in self.nodes for address in self._addresses(name)}
-        self.pacemaker = not self.on(next(iter(self.nodes)), "command -v crm_mon").returncode
+        self.pacemaker = not self.on(next(iter(self.nodes)), "systemctl is-active pacemaker").returncode
 
     def __enter__(self) -> Cluster:
         """Watched until the end of the block."""

@@ -31,8 +31,9 @@ class Owner(NamedTuple):
 class Locks:
     """Asks one node after the other, in a thread of its own; the next when one says nothing any more."""
 
-    def __init__(self, logins: dict[str, list[str]], guests: list[str]) -> None:
-        """Begin to ask; `logins` are the command lines of the nodes."""
+    def __init__(self, logins: dict[str, list[str]], guests: list[str], slow: float = 1) -> None:
+        """Begin to ask; `logins` are the command lines of the nodes, which are so many times slower."""
+        self._silence = SILENCE_SECONDS * slow
         self.of: dict[str, list[Owner]] = defaultdict(list)
         self.answered = 0.0
         self._logins = logins
@@ -57,13 +58,13 @@ class Locks:
                 except OSError:
                     continue
                 # ssh, Python and the connection take some time.
-                patience = 4 * SILENCE_SECONDS
+                patience = 4 * self._silence
                 while select.select([process.stdout], [], [], patience)[0] and not self._closed.is_set():
                     line = process.stdout.readline()
                     if not line:
                         break
                     self._note(json.loads(line))
-                    patience = SILENCE_SECONDS
+                    patience = self._silence
                 process.kill()
 
     def close(self) -> None:
