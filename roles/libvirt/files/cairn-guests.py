@@ -18,6 +18,8 @@ CLIENT = "client.libvirt"
 LIMITS = {"client_mount_timeout": "10", "rados_mon_op_timeout": "10", "rados_osd_op_timeout": "10"}
 # A client's watch ends that long after its last sign of life, and some.
 DEAD_SECONDS = 60
+# The storage answers no more, as it may for minutes after a power cut of all nodes: nothing is known of a disk.
+SILENT = (rados.TimedOut, rbd.Timeout)
 
 
 class Failure(Exception):
@@ -48,6 +50,12 @@ def disks(xml: str) -> list[tuple[str, str]]:
     return [(pool, image) for pool, _slash, image in (source.get("name", "").partition("/") for source in sources)]
 
 
+def wait_for_storage(pool: str) -> None:
+    """Wait until the storage answers, for ever."""
+    while not storage_answers(pool):
+        time.sleep(1)
+
+
 def open_elsewhere(xml: str) -> bool:
     """Whether another node has a disk of a domain open, beside this process; that of a dead one ends after 30 s."""
     with storage() as cluster:
@@ -66,24 +74,33 @@ def check_disks(xml: str) -> None:
             if time.monotonic() > deadline:
                 raise Failure("another node has its disks open")
             time.sleep(1)
+    except SILENT:
+        raise
     except (rados.Error, rbd.Error) as error:
         raise Failure(f"its disks can't be had: {error}") from error
 
 
-def start_guests() -> int:
+def start(domain: libvirt.virDomain, pool: str) -> bool:
+    """Start a guest; whether it could be started. A storage that falls silent meanwhile is waited for."""
+    while True:
+        wait_for_storage(pool)
+        try:
+            check_disks(domain.XMLDesc())
+            domain.create()
+            print(f"{domain.name()} is started.", flush=True)
+            return True
+        except SILENT as error:
+            print(f"{domain.name()} waits, for the storage is silent again: {error}", flush=True)
+        except (libvirt.libvirtError, Failure) as error:
+            print(f"{domain.name()} can't be started: {error}", flush=True)
+            return False
+
+
+def start_guests(pool: str) -> int:
     """Start what is marked for autostart and does not run; return how many could not be started."""
-    failed = 0
     with libvirt.open("qemu:///system") as connection:
         flags = libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART | libvirt.VIR_CONNECT_LIST_DOMAINS_INACTIVE
-        for domain in connection.listAllDomains(flags):
-            try:
-                check_disks(domain.XMLDesc())
-                domain.create()
-                print(f"{domain.name()} is started.", flush=True)
-            except (libvirt.libvirtError, Failure) as error:
-                failed += 1
-                print(f"{domain.name()} can't be started: {error}", flush=True)
-    return failed
+        return sum(not start(domain, pool) for domain in connection.listAllDomains(flags))
 
 
 def main() -> int:
@@ -91,9 +108,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pool", required=True, help="the pool of the guests' disks")
     pool = parser.parse_args().pool
-    while not storage_answers(pool):
-        time.sleep(1)
-    return 1 if start_guests() else 0
+    # libvirt is asked after that: its daemon may be restarted while this waits.
+    wait_for_storage(pool)
+    return 1 if start_guests(pool) else 0
 
 
 if __name__ == "__main__":

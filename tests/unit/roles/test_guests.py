@@ -23,10 +23,12 @@ OWN, OTHER = "10.10.0.1:0/1", "10.10.0.2:0/7"
 @pytest.fixture
 def guests(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The program, where there is no binding of Ceph; `watchers` is who has an image open, look by look."""
-    for name in ("rados", "rbd", "libvirt"):
-        errors = {error: type(error, (Exception,), {}) for error in ("Error", "ObjectNotFound", "libvirtError")}
+    for module_name in ("rados", "rbd", "libvirt"):
+        base = type("Error", (Exception,), {})
+        errors = {name: type(name, (base,), {}) for name in ("ObjectNotFound", "TimedOut", "Timeout", "libvirtError")}
+        errors["Error"] = base
         constants = {"VIR_CONNECT_LIST_DOMAINS_AUTOSTART": 1, "VIR_CONNECT_LIST_DOMAINS_INACTIVE": 2}
-        monkeypatch.setitem(sys.modules, name, MagicMock(**errors, **constants))
+        monkeypatch.setitem(sys.modules, module_name, MagicMock(**errors, **constants))
     spec = importlib.util.spec_from_file_location("cairn_guests", PROGRAM)
     assert spec
     assert spec.loader
@@ -61,13 +63,33 @@ def test_it_waits_for_a_disk(guests: Any, looks: list[list[str]], count: int) ->
     assert {call.args[1] for call in image.call_args_list} == {"web1.disk0"}, "a file is nobody else's"
 
 
-def test_a_guest_that_runs_elsewhere_is_not_started(guests: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    watched(guests, iter(lambda: [OWN, OTHER], None))
+@pytest.fixture
+def web1(guests: Any) -> MagicMock:
+    """The one guest of the node."""
     domain = MagicMock(**{"XMLDesc.return_value": XML, "name.return_value": "web1"})
     guests.libvirt.open.return_value.__enter__.return_value.listAllDomains.return_value = [domain]
-    assert guests.start_guests() == 1
-    domain.create.assert_not_called()
+    return domain
+
+
+def test_a_guest_that_runs_elsewhere_is_not_started(
+    guests: Any, web1: MagicMock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watched(guests, iter(lambda: [OWN, OTHER], None))
+    assert guests.start_guests("vms") == 1
+    web1.create.assert_not_called()
     assert capsys.readouterr().out == "web1 can't be started: another node has its disks open\n"
+
+
+@pytest.mark.parametrize(("binding", "error"), [("rados", "TimedOut"), ("rbd", "Timeout")])
+def test_a_storage_that_falls_silent_again_is_waited_for(
+    guests: Any, web1: MagicMock, binding: str, error: str
+) -> None:
+    """As after a power cut of all nodes, while the OSDs find each other."""
+    silent = getattr(getattr(guests, binding), error)("timed out")
+    opened = watched(guests, iter([[OWN]]))
+    opened.side_effect = [silent, silent, opened.return_value]
+    assert guests.start_guests("vms") == 0
+    web1.create.assert_called_once_with()
 
 
 def test_a_disk_that_is_not_there_is_said(guests: Any) -> None:
