@@ -16,6 +16,8 @@ from network import OUT
 
 # Emulated, a node needs minutes for its start, and the guest one more.
 SECONDS = 1800.0
+# Until the others take it for dead: ha_token and as much again, the attempts at its BMC, twice ha_watchdog_timeout.
+RESET_SECONDS = 300.0
 # What the fed watchdog is, as the daemon was told.
 IDENTITY = '. /etc/default/sbd && cat "/sys/class/watchdog/${SBD_WATCHDOG_DEV##*/}/identity"'
 
@@ -32,7 +34,7 @@ def resets_itself(
     start = time.monotonic()
     fault(node)
     with ThreadPoolExecutor() as pool:
-        reset = pool.submit(lambda: (qmp.event(monitor, events, SECONDS), time.monotonic() - start))
+        reset = pool.submit(lambda: (qmp.event(monitor, events, RESET_SECONDS), time.monotonic() - start))
         wait(lambda: [] if cluster.acks.first(guest, start, run) else [f"{guest} does not answer"], SECONDS)
         answered = (cluster.acks.first(guest, start, run) or 0) - start
         event, after = reset.result(timeout=0)
