@@ -83,7 +83,6 @@ def check_disks(xml: str) -> None:
 def start(domain: libvirt.virDomain, pool: str) -> bool:
     """Start a guest; whether it could be started. A storage that falls silent meanwhile is waited for."""
     while True:
-        wait_for_storage(pool)
         try:
             check_disks(domain.XMLDesc())
             domain.create()
@@ -91,6 +90,7 @@ def start(domain: libvirt.virDomain, pool: str) -> bool:
             return True
         except SILENT as error:
             print(f"{domain.name()} waits, for the storage is silent again: {error}", flush=True)
+            wait_for_storage(pool)
         except (libvirt.libvirtError, Failure) as error:
             print(f"{domain.name()} can't be started: {error}", flush=True)
             return False
