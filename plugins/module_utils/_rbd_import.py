@@ -53,12 +53,15 @@ def copy_raw(source: Source, image: Any) -> None:
 
 
 def qemu_target(cluster: Cluster, pool: str, name: str) -> str:
-    """The image in QEMU's notation, in which a colon separates options."""
+    """The image in QEMU's notation, in which a colon separates options.
+
+    Its requests have no time limit of their own: one may wait until Ceph gives up an OSD that fell silent, and has its
+    data from others. What ends qemu-img is the time for the whole import.
+    """
     options = {
         "id": cluster.client.partition(".")[2],
         "conf": cluster.conf,
         "client_mount_timeout": str(cluster.timeout),
-        "rados_osd_op_timeout": str(cluster.timeout),
     }
     if cluster.keyring:
         options["keyring"] = cluster.keyring

@@ -125,5 +125,5 @@ def test_qemu_gets_a_target_with_its_separators_escaped() -> None:
     params = {name: spec.get("default") for name, spec in CONNECTION.items()}
     cluster = Cluster({**params, "keyring": "/k:1"})
     assert qemu_target(cluster, "vms", "a@b") == (
-        r"rbd:vms/a\@b:id=admin:conf=\/etc\/ceph\/ceph.conf:client_mount_timeout=30:rados_osd_op_timeout=30:keyring=\/k\:1"
+        r"rbd:vms/a\@b:id=admin:conf=\/etc\/ceph\/ceph.conf:client_mount_timeout=30:keyring=\/k\:1"
     )
