@@ -1,4 +1,4 @@
-"""What becomes of a guest whose disk is on OSDs in storage VMs, when nodes lose power or restart."""
+"""What becomes of a guest on the OSDs of storage VMs, when nodes lose power or restart, or such a VM fails."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import time
 
 import pytest
 from cluster import Cluster, wait
+from testinfra.host import Host
+from testinfra.utils.ansible_runner import AnsibleRunner
 
 # Emulated, a node and then its storage VM need some ten minutes until Ceph is whole again.
 WHOLE_SECONDS = 3600.0
@@ -44,6 +46,25 @@ def test_a_guest_writes_on_without_a_node_which_rejoins_by_itself(
         print(
             f"\n{lost} lost: {guest} paused for {stall:.1f} s; whole {time.monotonic() - again:.0f} s after its start"
         )
+    assert cluster.acks.runs(guest) == run
+    assert cluster.lost(guest) == []
+
+
+def test_a_storage_vm_whose_kernel_panics_starts_again(
+    cluster: Cluster, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wait(cluster.ill, WHOLE_SECONDS)
+    guest = next(iter(cluster.guests))
+    run, start = cluster.acks.runs(guest), time.monotonic()
+    inventory = request.config.option.ansible_inventory
+    store = AnsibleRunner(inventory).get_hosts("storage_vms")[0]
+    # A second later, so that this command ends before.
+    panic = "sudo systemd-run --on-active=1 sh -c 'echo c > /proc/sysrq-trigger'"
+    Host.get_host(f"ansible://{store}", ansible_inventory=inventory, force_ansible=True).check_output(panic)
+    wait(lambda: [] if osds_down(cluster) else [f"the OSD of {store} is not down"], NOTICE_SECONDS)
+    wait(cluster.ill, WHOLE_SECONDS)
+    with capsys.disabled():
+        print(f"\n{store} panicked: all is whole after {time.monotonic() - start:.0f} s")
     assert cluster.acks.runs(guest) == run
     assert cluster.lost(guest) == []
 
