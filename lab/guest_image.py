@@ -16,6 +16,8 @@ import rootfs
 
 RELEASE = "trixie"
 NAME = "guest-debian-13.qcow2"
+# The same with LAB_GUEST_PACKAGES.
+NAME_WITH_PACKAGES = "guest-debian-13-packages.qcow2"
 TOOLS = {"cpio": "cpio", "qemu-img": "qemu-utils", **disk.TOOLS}
 PACKAGES = [
     *("linux-image-cloud-amd64", "busybox-static", "e2fsprogs", "cloud-init", "cloud-guest-utils", "qemu-guest-agent"),
@@ -23,7 +25,7 @@ PACKAGES = [
     *("iproute2", "iputils-ping", "netbase", "procps", "less"),
 ]
 
-# With LAB_GUEST_PACKAGES it is larger.
+# With further packages it is larger.
 SIZE = 1024 * disk.MIB
 LABEL = "cairn-root"
 
@@ -105,14 +107,10 @@ exec /bin/busybox switch_root /root /sbin/init
 """
 
 
-def _recipe() -> str:
+def _recipe(packages: list[str]) -> str:
     text = "".join(Path(module).read_text() for module in (__file__, disk.__file__, rootfs.__file__))
-    parts = [text, *host.apt_sources(RELEASE), *host.apt_settings(), *_packages()]
+    parts = [text, *host.apt_sources(RELEASE), *host.apt_settings(), *packages]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
-
-
-def _packages() -> list[str]:
-    return [*PACKAGES, *rootfs.further("LAB_GUEST_PACKAGES", RELEASE)]
 
 
 def _size(root: Path) -> int:
@@ -121,32 +119,39 @@ def _size(root: Path) -> int:
     return max(SIZE, used * 3 // 2 * disk.MIB)
 
 
-def ensure() -> Path:
-    """The image in build/lab with its checksum beside it; built when this recipe has no image on this machine."""
+def ensure() -> list[Path]:
+    """The images in build/lab with their checksums beside them: the plain one, and one with LAB_GUEST_PACKAGES."""
     host.require(*disk.GRUB, commands={**host.PACKAGE_OF, **TOOLS})
-    cached = host.CACHE / "guest" / f"{_recipe()}.qcow2"
+    wanted = {NAME: PACKAGES}
+    if further := rootfs.further("LAB_GUEST_PACKAGES", RELEASE):
+        wanted[NAME_WITH_PACKAGES] = [*PACKAGES, *further]
+    return [_ensure(host.BUILD / name, packages) for name, packages in wanted.items()]
+
+
+def _ensure(image: Path, packages: list[str]) -> Path:
+    """One of them; built when its recipe has no image on this machine."""
+    cached = host.CACHE / "guest" / f"{_recipe(packages)}.qcow2"
     with host.locked(host.CACHE / "guest.lock"):
         if not cached.exists():
-            host.say("building the guest image (once per machine)")
-            _build(cached)
-    image = host.BUILD / NAME
+            host.say(f"building {image.name} (once per machine)")
+            _build(cached, packages)
     if not image.exists() or image.stat().st_mtime != cached.stat().st_mtime:
         host.BUILD.mkdir(parents=True, exist_ok=True)
         temporary = image.with_suffix(".new")
         shutil.copy2(cached, temporary)
         with temporary.open("rb") as handle:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        Path(f"{image}.sha256").write_text(f"{digest}  {NAME}\n")
+        Path(f"{image}.sha256").write_text(f"{digest}  {image.name}\n")
         temporary.rename(image)
     return image
 
 
-def _build(target: Path) -> None:
+def _build(target: Path, packages: list[str]) -> None:
     work = target.parent / "work"
     shutil.rmtree(work, ignore_errors=True)
     root = work / "root"
     root.mkdir(parents=True)
-    rootfs.bootstrap(RELEASE, root, _packages())
+    rootfs.bootstrap(RELEASE, root, packages)
     _configure(root)
     _kernel(root, work)
     raw = work / "disk.raw"

@@ -183,7 +183,7 @@ def act(options: argparse.Namespace) -> int:
     """Do what the command line asks; returns the exit status."""
     host.require()
     if options.verb == "guest-image":
-        print(guest_image.ensure())
+        print(*guest_image.ensure(), sep="\n")
         return 0
     lab = Lab(options.inventory)
     verb = options.verb
