@@ -8,6 +8,7 @@ Private to the collection.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -39,11 +40,21 @@ def alive(pid: str, root: Path) -> bool:
 def sbd(root: Path) -> int | None:
     """After how many seconds the watchdog resets this node; None where no daemon feeds it.
 
-    The daemon knows what it was started with, its file what the next one will be.
+    The kernel knows, by the device that the daemon has open: its file says what the next one will be, and its
+    environment can't be read, for it writes its title over that.
     """
     process = read_text(root / "run/sbd.pid").strip()
-    found = re.search(r"(?:^|\0)SBD_WATCHDOG_TIMEOUT=(\d+)", read_text(root / "proc" / process / "environ"))
-    return int(found[1]) if found and process else None
+    for entry in root.glob(f"proc/{process}/fd/*") if process else ():
+        try:
+            device = os.readlink(entry)
+        except OSError:  # closed meanwhile
+            continue
+        if device.startswith("/dev/watchdog"):
+            # The name without a number is an older one of the first.
+            name = "watchdog0" if device == "/dev/watchdog" else os.path.basename(device)
+            seconds = read_text(root / "sys/class/watchdog" / name / "timeout").strip()
+            return int(seconds) if seconds else None
+    return None
 
 
 def remote(root: Path) -> bool:

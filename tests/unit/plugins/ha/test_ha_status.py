@@ -99,13 +99,23 @@ def test_the_ids_of_nodes_in_corosync_conf(text: str, nodes: dict[str, int]) -> 
     assert corosync(text) == nodes
 
 
-def test_the_time_of_a_watchdog_that_is_fed(tmp_path: Path) -> None:
-    for name, text in (("etc/default/sbd", "SBD_WATCHDOG_TIMEOUT=5\n"), ("run/sbd.pid", "12\n")):
-        (tmp_path / name).parent.mkdir(parents=True)
+@pytest.mark.parametrize("device", ["/dev/watchdog1", "/dev/watchdog"])
+def test_the_time_of_a_watchdog_that_is_fed(tmp_path: Path, device: str) -> None:
+    fed = "watchdog1" if device == "/dev/watchdog1" else "watchdog0"
+    texts = {"etc/default/sbd": "SBD_WATCHDOG_TIMEOUT=5\n", "run/sbd.pid": "        12\n"}
+    texts |= {
+        f"sys/class/watchdog/{name}/timeout": "7\n" if name == fed else "60\n" for name in ("watchdog0", "watchdog1")
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     assert report(tmp_path)["watchdog_timeout"] is None
-    (tmp_path / "proc/12").mkdir(parents=True)
-    (tmp_path / "proc/12/environ").write_text("SBD_PACEMAKER=yes\0SBD_WATCHDOG_TIMEOUT=7\0")
+    # Its title is in the place of its environment.
+    opened = tmp_path / "proc/12/fd"
+    opened.mkdir(parents=True)
+    (opened / "0").symlink_to("/dev/null")
+    assert report(tmp_path)["watchdog_timeout"] is None
+    (opened / "3").symlink_to(device)
     assert report(tmp_path)["watchdog_timeout"] == 7
 
 
