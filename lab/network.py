@@ -70,6 +70,9 @@ def create(plan: Plan) -> ipaddress.IPv4Address:
         # Else a bridge has the lowest address of its ports, and another one when a node loses power.
         run("ip", "link", "add", name, "address", mac(plan, segment), "type", "bridge", *BRIDGE_OPTIONS)
         run("ip", "link", "set", name, "mtu", MTU, "up")
+        if segment != MANAGEMENT:
+            # Else this machine would answer for its address on the management segment, as Linux does on all links.
+            Path(f"/proc/sys/net/ipv4/conf/{name}/arp_ignore").write_text("1")
     uplink = bridge(plan, MANAGEMENT)
     if foreign:
         run("ip", "address", "add", f"{address}/32", "dev", uplink)
