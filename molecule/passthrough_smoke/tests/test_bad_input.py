@@ -13,7 +13,7 @@ import pytest
 from testinfra.host import Host
 
 ROOT = Path(__file__).resolve().parents[3]
-INVENTORY = Path(os.environ.get("MOLECULE_SCENARIO_DIRECTORY", ROOT / "molecule/passthrough")) / "hosts"
+INVENTORY = Path(os.environ.get("MOLECULE_SCENARIO_DIRECTORY", ROOT / "molecule/passthrough_smoke")) / "hosts"
 # The only class of two devices or more of a node is that of its network interfaces.
 NETWORK = "class=0200"
 
@@ -28,28 +28,33 @@ def nodes(**variables: Any) -> dict[str, Any]:
     return {"nodes": {"vars": variables}}
 
 
+def guest(**variables: Any) -> dict[str, Any]:
+    """An inventory with one more VM."""
+    return {"vms": {"hosts": {"app": {"ansible_host": "10.92.0.101", **variables}}}}
+
+
 @pytest.fixture(scope="module")
 def addresses() -> dict[str, str]:
-    """Where two devices of a node are: the NVMe disk that its storage VM has, and Ansible's network interface."""
-    delta = Host.get_host("ansible://delta", ansible_inventory=str(INVENTORY), force_ansible=True)
+    """Where two devices of the node are: the NVMe disk that its storage VM has, and Ansible's network interface."""
+    node = Host.get_host("ansible://solo", ansible_inventory=str(INVENTORY), force_ansible=True)
     paths = {"DISK": "/sys/bus/pci/drivers/vfio-pci/0000:*", "NIC": "$(readlink -f /sys/class/net/eno1/device/..)"}
-    return {name: str(delta.check_output(f"basename {path}")).strip() for name, path in paths.items()}
+    return {name: str(node.check_output(f"basename {path}")).strip() for name, path in paths.items()}
 
 
 @pytest.mark.parametrize(
     ("name", "change", "sentence"),
     [
-        ("device absent", vm("store1", vm_pci_devices=["0000:77:00.0"]), r"the node has no PCI device 0000:77:00\.0"),
-        ("two match", vm("store1", vm_pci_devices=[NETWORK]), r"2 match \(.*choose one by its address"),
-        ("given to another VM", vm("app", vm_node="delta", vm_pci_devices=["DISK"]), r"has DISK of delta, too"),
-        ("Ansible's interface", vm("store1", vm_pci_devices=["NIC"]), r"it stays with the node"),
-        ("root disk", vm("store1", vm_pci_devices=["class=0100"]), r"it stays with the node"),
+        ("device absent", vm("store", vm_pci_devices=["0000:77:00.0"]), r"the node has no PCI device 0000:77:00\.0"),
+        ("two match", vm("store", vm_pci_devices=[NETWORK]), r"2 match \(.*choose one by its address"),
+        ("given to another VM", guest(vm_node="solo", vm_pci_devices=["DISK"]), r"has DISK of solo, too"),
+        ("Ansible's interface", vm("store", vm_pci_devices=["NIC"]), r"it stays with the node"),
+        ("root disk", vm("store", vm_pci_devices=["class=0100"]), r"it stays with the node"),
         ("too little memory", nodes(ceph_osd_memory="6GiB"), r"memory"),
         ("bond with a missing slave", nodes(network_bonds={"bond0": {"ports": ["eno9"]}}), r"eno9"),
-        ("VLAN out of range", vm("app", vm_nics=[{"network": "lan", "vlan": 5000}]), r"vlan"),
+        ("VLAN out of range", guest(vm_nics=[{"network": "lan", "vlan": 5000}]), r"vlan"),
         (
             "MTU too large",
-            nodes(network_storage={"interface": "storage", "cidr": "10.91.1.0/24", "mtu": 9000000}),
+            nodes(network_storage={"interface": "storage", "cidr": "10.92.1.0/24", "mtu": 9000000}),
             r"mtu",
         ),
     ],
@@ -57,7 +62,7 @@ def addresses() -> dict[str, str]:
 def test_bad_input(tmp_path: Path, addresses: dict[str, str], name: str, change: dict[str, Any], sentence: str) -> None:
     text = json.dumps(change)
     for word, address in addresses.items():
-        text, sentence = text.replace(word, address), sentence.replace(word, address)
+        text, sentence = text.replace(word, address), sentence.replace(word, re.escape(address))
     wrong = tmp_path / "wrong.yml"
     wrong.write_text(text, encoding="utf-8")
     command = ["ansible-playbook", "playbooks/site.yml", "-i", str(INVENTORY), "-i", str(wrong)]
