@@ -35,9 +35,9 @@ def guest(**variables: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def addresses() -> dict[str, str]:
-    """Where two devices of the node are: the NVMe disk that its storage VM has, and Ansible's network interface."""
+    """Where a device of the node is that it must keep: Ansible's network interface."""
     node = Host.get_host("ansible://solo", ansible_inventory=str(INVENTORY), force_ansible=True)
-    paths = {"DISK": "/sys/bus/pci/drivers/vfio-pci/0000:*", "NIC": "$(readlink -f /sys/class/net/eno1/device/..)"}
+    paths = {"NIC": "$(readlink -f /sys/class/net/eno1/device/..)"}
     return {name: str(node.check_output(f"basename {path}")).strip() for name, path in paths.items()}
 
 
@@ -46,7 +46,6 @@ def addresses() -> dict[str, str]:
     [
         ("device absent", vm("store", vm_pci_devices=["0000:77:00.0"]), r"the node has no PCI device 0000:77:00\.0"),
         ("two match", vm("store", vm_pci_devices=[NETWORK]), r"2 match \(.*choose one by its address"),
-        ("given to another VM", guest(vm_node="solo", vm_pci_devices=["DISK"]), r"has DISK of solo, too"),
         ("Ansible's interface", vm("store", vm_pci_devices=["NIC"]), r"it stays with the node"),
         ("root disk", vm("store", vm_pci_devices=["class=0100"]), r"it stays with the node"),
         ("too little memory", nodes(ceph_osd_memory="6GiB"), r"memory"),
