@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,11 @@ def nic() -> str:
         ("root disk", vm("store", vm_pci_devices=["class=0100"]), r"it stays with the node"),
         ("too little memory", nodes(ceph_osd_memory="6GiB"), r"memory"),
         ("bond with a missing slave", nodes(network_bonds={"bond0": {"ports": ["eno9"]}}), r"eno9"),
-        ("VLAN out of range", guest(vm_nics=[{"network": "lan", "vlan": 5000}]), r"vlan"),
+        (
+            "VLAN out of range",
+            guest(vm_nics=[{"network": "lan", "vlan": 5000}]),
+            r"vm_nics\[0\]\.vlan is 5000; it must be from 1 to 4094",
+        ),
         (
             "MTU too large",
             nodes(network_storage={"interface": "storage", "cidr": "10.92.1.0/24", "mtu": 9000000}),
@@ -57,11 +62,13 @@ def nic() -> str:
         ),
     ],
 )
-def test_bad_input(tmp_path: Path, nic: str, name: str, change: dict[str, Any], sentence: str) -> None:
-    wrong = tmp_path / "wrong.yml"
-    wrong.write_text(json.dumps(change).replace("NIC", nic), encoding="utf-8")
-    command = ["ansible-playbook", "playbooks/site.yml", "-i", str(INVENTORY), "-i", str(wrong)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
+def test_bad_input(nic: str, name: str, change: dict[str, Any], sentence: str) -> None:
+    # Beside the scenario's own inventory, whose variables name files by inventory_dir.
+    with tempfile.NamedTemporaryFile("w", dir=INVENTORY.parent, suffix=".yml", encoding="utf-8") as wrong:
+        wrong.write(json.dumps(change).replace("NIC", nic))
+        wrong.flush()
+        command = ["ansible-playbook", "playbooks/site.yml", "-i", str(INVENTORY), "-i", wrong.name]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
     assert done.returncode, name
     said = re.sub(r"\s+", " ", done.stdout)
     assert re.search(sentence, said), said[-2000:]
