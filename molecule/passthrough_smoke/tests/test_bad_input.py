@@ -58,7 +58,7 @@ def nic() -> str:
         (
             "MTU too large",
             nodes(network_storage={"interface": "storage", "cidr": "10.92.1.0/24", "mtu": 9000000}),
-            r"mtu",
+            r"network_storage\.mtu is 9000000; it must be from 576 to 65535",
         ),
     ],
 )
