@@ -10,6 +10,7 @@ PLAYBOOK := ansible-playbook -i $(INVENTORY)
 APT := $(if $(filter root,$(shell id -un)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o DPkg::Lock::Timeout=300
 GET_PIP := ~/.ansible/test/cache/get_pip_24_2.py
 ARTIFACT := build/sanity/ansible_collections/cairn/hci
+APART := failover placement
 OURS := $(wildcard benchmarks docs lab molecule tests)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -94,9 +95,11 @@ test-faults: venv ## break a lab of its own in every way of tests/faults, about 
 
 ##### Upkeep
 
-bench: $(patsubst benchmarks/%.py,bench-%,$(filter-out benchmarks/_% benchmarks/failover.py,$(wildcard benchmarks/*.py))) ## all benchmarks; bench-NAME runs one
+bench: $(patsubst benchmarks/%.py,bench-%,$(filter-out benchmarks/_% $(APART:%=benchmarks/%.py),$(wildcard benchmarks/*.py))) ## all benchmarks; bench-NAME runs one
 
 bench-failover: ## nodes killed and cut off, again and again, and the same with the defaults of Pacemaker; takes hours
+
+bench-placement: ## OSDs in storage VMs and on the nodes, on a lab of the scenario passthrough_smoke; takes half an hour
 
 bench-%: venv
 	python benchmarks/$*.py

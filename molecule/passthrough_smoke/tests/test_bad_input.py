@@ -35,10 +35,11 @@ def guest(**variables: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def nic() -> str:
-    """Where the network interface is that Ansible comes through."""
+def addresses() -> dict[str, str]:
+    """Where two devices of the node are: the NVMe disk that its storage VM has, and Ansible's network interface."""
     node = Host.get_host("ansible://solo", ansible_inventory=str(INVENTORY), force_ansible=True)
-    return str(node.check_output("basename $(readlink -f /sys/class/net/eno1/device/..)")).strip()
+    paths = {"DISK": "/sys/bus/pci/drivers/vfio-pci/0000:*", "NIC": "$(readlink -f /sys/class/net/eno1/device/..)"}
+    return {name: str(node.check_output(f"basename {path}")).strip() for name, path in paths.items()}
 
 
 @pytest.mark.parametrize(
@@ -46,10 +47,24 @@ def nic() -> str:
     [
         ("device absent", vm("store", vm_pci_devices=["0000:77:00.0"]), r"the node has no PCI device 0000:77:00\.0"),
         ("two match", vm("store", vm_pci_devices=[NETWORK]), r"2 match \(.*choose one by its address"),
+        ("given to another VM", guest(vm_node="solo", vm_pci_devices=["DISK"]), r"has DISK of solo, too"),
         ("Ansible's interface", vm("store", vm_pci_devices=["NIC"]), r"it stays with the node"),
         ("root disk", vm("store", vm_pci_devices=["class=0100"]), r"it stays with the node"),
-        ("too little memory", nodes(ceph_osd_memory="6GiB"), r"memory"),
-        ("bond with a missing slave", nodes(network_bonds={"bond0": {"ports": ["eno9"]}}), r"eno9"),
+        (
+            "too little memory for its OSD",
+            nodes(ceph_osd_memory="6GiB"),
+            r"vm_memory 1536MiB is too little for 1 OSD with ceph_osd_memory 6GiB",
+        ),
+        (
+            "more memory than the node has",
+            vm("store", vm_memory="64GiB"),
+            r"store: vm_memory 64GiB .* more than any node",
+        ),
+        (
+            "bond with a missing slave",
+            nodes(network_bonds={"bond0": {"ports": ["eno9"]}}),
+            r"network_bonds\.bond0\.ports: there is no link eno9; the node has eno1",
+        ),
         (
             "VLAN out of range",
             guest(vm_nics=[{"network": "lan", "vlan": 5000}]),
@@ -62,10 +77,13 @@ def nic() -> str:
         ),
     ],
 )
-def test_bad_input(nic: str, name: str, change: dict[str, Any], sentence: str) -> None:
+def test_bad_input(addresses: dict[str, str], name: str, change: dict[str, Any], sentence: str) -> None:
+    text = json.dumps(change)
+    for word, address in addresses.items():
+        text, sentence = text.replace(word, address), sentence.replace(word, re.escape(address))
     # Beside the scenario's own inventory, whose variables name files by inventory_dir.
     with tempfile.NamedTemporaryFile("w", dir=INVENTORY.parent, suffix=".yml", encoding="utf-8") as wrong:
-        wrong.write(json.dumps(change).replace("NIC", nic))
+        wrong.write(text)
         wrong.flush()
         command = ["ansible-playbook", "playbooks/site.yml", "-i", str(INVENTORY), "-i", wrong.name]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)

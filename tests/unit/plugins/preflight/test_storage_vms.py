@@ -270,7 +270,7 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "too little memory": (
         put(*STORE, "vm_memory", "2GiB"),
-        "store1: vm_memory 2GiB is too little for 1 OSDs with ceph_osd_memory 4GiB; give at least 4608MiB, or leave it "
+        "store1: vm_memory 2GiB is too little for 1 OSD with ceph_osd_memory 4GiB; give at least 4608MiB, or leave it "
         "empty (vm_memory: ) for 5952MiB.",
     ),
     "a small node": (
