@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 
 from ansible_collections.cairn.hci.plugins.module_utils._domain import (
     disk_to_dict,
+    hostdev_address,
     is_disk,
     nic_to_dict,
     to_dict,
@@ -167,6 +168,10 @@ class Guest:
             self.vcpus(value, live["vcpus"])
         elif field == "memory":
             self.memory(parse_size(value) // 1024, live["facts"]["total"])
+        elif field == "pci_devices":
+            for device in self.xml(inactive=True).iterfind("devices/hostdev"):
+                if hostdev_address(device) in set(value) - set(live["pci_devices"]):
+                    self.attach(device)
 
     def vcpus(self, value: int, before: int) -> None:
         """Plug or unplug vcpus. A guest that keeps one is no error: the field then waits for a restart."""
@@ -203,14 +208,20 @@ class Guest:
 
     def plug(self, kind: str, name: str, change: Change) -> None:
         """Plug in a disk or NIC, in the slot that it has after the next start too, where that is free."""
-        now = self.libvirt.VIR_DOMAIN_AFFECT_LIVE
         element = self.configured(kind, name)
         scsi = (
             change.after.get("bus") == "scsi"
             and self.xml(inactive=False).find("devices/controller[@type='scsi']") is None
         )
         if scsi:
-            self.domain.attachDeviceFlags(ET.tostring(scsi_controller(), "unicode"), now)
+            self.domain.attachDeviceFlags(
+                ET.tostring(scsi_controller(), "unicode"), self.libvirt.VIR_DOMAIN_AFFECT_LIVE
+            )
+        self.attach(element)
+
+    def attach(self, element: ET.Element) -> None:
+        """Plug in a device in its configured slot, where that is free."""
+        now = self.libvirt.VIR_DOMAIN_AFFECT_LIVE
         try:
             self.domain.attachDeviceFlags(ET.tostring(element, "unicode"), now)
         except self.libvirt.libvirtError:

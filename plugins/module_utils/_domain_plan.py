@@ -92,6 +92,8 @@ def takes(live: Object, field: str, value: Any) -> bool:
         return bool(live["facts"]["vcpus_fixed"] <= value <= live["vcpus_max"])
     if field == "memory":
         return takes_memory(live["facts"], parse_size(value) // 1024)
+    if field == "pci_devices":
+        return takes_devices(live, set(value))
     return field in LIVE_SCALARS
 
 
@@ -100,6 +102,12 @@ def takes_memory(facts: Object, size: int) -> bool:
     if size <= facts["total"]:
         return True
     return bool(facts["slots"] > 0 and size <= facts["ceiling"] and (size - facts["total"]) % DIMM_STEP == 0)
+
+
+def takes_devices(live: Object, value: set[str]) -> bool:
+    """Whether there is a PCIe port for each new one. None is taken from a guest that runs."""
+    there, ports = set(live["pci_devices"]), live["facts"]["ports"]
+    return there < value and (ports is None or len(value - there) <= ports)
 
 
 def item_changes(kind: str, now: Object, item: Object, running: Object | None, up: bool) -> list[Change]:

@@ -15,15 +15,18 @@ import os
 from pathlib import Path
 
 from ansible_collections.cairn.hci.plugins.module_utils import _block_device, _pci_uses
+from ansible_collections.cairn.hci.plugins.module_utils._domain_options import pci_address
 from ansible_collections.cairn.hci.plugins.module_utils._node import read_text
+from ansible_collections.cairn.hci.plugins.module_utils._pci_uses import DEVICES
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 
 ROOT = Path("/")
-DEVICES = "sys/bus/pci/devices"
 # Bridges (PCI Code and ID Assignment Specification, 1.7) stay with the kernel also in a group that is given away.
 BRIDGE = "06"
 # Where driverctl keeps which device gets which driver at every boot: files pci-ADDRESS, once ADDRESS.
 KEPT = "etc/driverctl.d"
+# What is added to driverctl's unit of a device.
+CONDITION = "etc/systemd/system/driverctl@pci-{address}.service.d/cairn.conf"
 # By which selector a device was meant, and its disks: they can't be seen any more once their controller is given away.
 NOTES = "var/lib/cairn/pci"
 
@@ -103,13 +106,33 @@ def report(interfaces: list[Object], root: Path = ROOT) -> list[Object]:
         one["uses"] = _pci_uses.uses(one, interfaces, os.environ, root)
         one["kept"] = any((root / KEPT).glob(f"*{one['address']}"))
         noted = read_note(one["address"], root) if one["kept"] else {}
+        # Another card may be in that slot by now, or the slots have other numbers.
+        noted = noted if noted.get("id", one["id"]) == one["id"] else {}
         one |= {"kept_for": noted.get("device"), "kept_disks": noted.get("disks", [])}
     return found
 
 
-def note(selector: str, kernels: list[str], root: Path = ROOT) -> str:
+def empty_slot(selector: str, root: Path = ROOT) -> Object | None:
+    """What is still kept for guests at an address where nothing is any more."""
+    address = pci_address(selector)
+    if address is None or not any((root / KEPT).glob(f"*{address}")):
+        return None
+    nothing: Object = {"id": None, "class": None, "driver": None, "override": None, "iommu_group": None}
+    nothing |= {"group_devices": [], "disks": [], "links": [], "uses": [], "kept_for": None, "kept_disks": []}
+    return {"address": address, "kept": True, **nothing}
+
+
+def note(selector: str, one: Object, root: Path = ROOT) -> str:
     """What is written down of a device that is given away."""
-    return json.dumps({"device": selector, "disks": [described(kernel, root) for kernel in kernels]})
+    disks_behind = [described(kernel, root) for kernel in one["disks"]]
+    return json.dumps({"device": selector, "id": one["id"], "disks": disks_behind})
+
+
+def condition(one: Object) -> str:
+    """What systemd asks before driverctl takes a device at boot: whether it is the one that was given away."""
+    files = zip(("vendor", "device"), one["id"].split(":"), strict=True)
+    lines = [f"ExecCondition=/usr/bin/grep -qx 0x{value} /{DEVICES}/{one['address']}/{name}\n" for name, value in files]
+    return "".join(["# Written by cairn.hci.\n[Service]\n", *lines])
 
 
 def described(kernel: str, root: Path = ROOT) -> Object:

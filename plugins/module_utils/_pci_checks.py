@@ -35,7 +35,8 @@ def check(inventory: Inventory, problems: Problems) -> None:
     for (name, address), owner in taken.items():
         found = (inventory.nodes[name].facts or {})["pci_devices"]
         device = next(one for one in found if one["address"] == address)
-        given = {address for node, address in taken if node == name}
+        # A group has one owner.
+        given = {address for (node, address), vm in taken.items() if (node, vm) == (name, owner)}
         why = _pci.problem(device, found, given, _kernel_options.no_iommu(inventory.nodes[name]))
         if why and not (device["kept"] and device["driver"] == _pci.VFIO):
             problems.add(owner, f"{_variable(owner, inventory)}: {address} of {name}: {why}")

@@ -14,6 +14,7 @@ from ansible_collections.cairn.hci.plugins.module_utils import (
     _node_network,
     _node_pci,
     _pci,
+    _pci_uses,
 )
 from ansible_collections.cairn.hci.plugins.module_utils._block_device import kernel_name
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_daemon import run
@@ -49,10 +50,12 @@ class PciDevices(Resource):
             return {one["address"]: {"device": one["address"], **one} for one in self.found}
         self.look()
         chosen = {item["device"]: self.pick(item["device"]) for item in wanted}
+        for selector in (item["device"] for item in wanted if item.get("state") == "absent"):
+            chosen[selector] = chosen[selector] or _node_pci.empty_slot(selector, _node_pci.ROOT)
         return {selector: {"device": selector, **one} for selector, one in chosen.items() if one}
 
     def plan(self, current: Object | None, wanted: Object) -> list[Change]:
-        """Bind or unbind. Raise ResourceError for a device that can't be given away, or is not there."""
+        """Bind or unbind. Raise ResourceError for a device that can't be given away or taken back, or is not there."""
         if current is None:
             raise ResourceError(
                 f"PCI device {wanted['device']}: this node has none; 'lspci -nn' shows what there is."
@@ -60,6 +63,10 @@ class PciDevices(Resource):
                 else "This node has no PCI devices: a container can't give any to guests."
             )
         if wanted["state"] == "absent":
+            if current["kept"] and f"/dev/vfio/{current['iommu_group']}" in _pci_uses.guests(_node_pci.ROOT):
+                raise ResourceError(
+                    f"PCI device {wanted['device']} ({current['address']}): a guest has it; stop the guest first."
+                )
             return [Change("driver", current["driver"], None, "unbind")] if current["kept"] else []
         if current["kept"] and current["driver"] == wanted["driver"]:
             return []
@@ -73,12 +80,17 @@ class PciDevices(Resource):
 
     def apply(self, current: Object | None, wanted: Object, changes: list[Change]) -> None:
         """Have driverctl do it, now and at every boot."""
-        address = (current or {})["address"]
-        note = _node_pci.ROOT / _node_pci.NOTES / address
+        device = current or {}
+        address, root = device["address"], _node_pci.ROOT
+        note, condition = root / _node_pci.NOTES / address, root / _node_pci.CONDITION.format(address=address)
         if wanted["state"] == "absent":
-            run("driverctl", "unset-override", address)
-            note.unlink(missing_ok=True)
+            if device["id"]:
+                run("driverctl", "unset-override", address)
+            # It knows only devices that are there.
+            for path in (note, condition, *(root / _node_pci.KEPT).glob(f"*{address}")):
+                path.unlink(missing_ok=True)
             return
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(_node_pci.note(wanted["device"], (current or {})["disks"]), encoding="utf-8")
+        for path, text in ((note, _node_pci.note(wanted["device"], device)), (condition, _node_pci.condition(device))):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
         run("driverctl", "set-override", address, wanted["driver"])

@@ -18,6 +18,7 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import Object
 
 ROOT = Path("/")
 BLOCK = "sys/class/block"
+DEVICES = "sys/bus/pci/devices"
 
 
 def stacked(kernel: str, root: Path = ROOT) -> set[str]:
@@ -53,6 +54,18 @@ def osds(root: Path = ROOT) -> dict[str, str]:
     return found
 
 
+def guests(root: Path = ROOT) -> set[str]:
+    """The files that QEMU has open: disks, and groups of VFIO."""
+    found = set()
+    for process in root.glob("proc/[0-9]*"):
+        try:
+            if os.path.basename(os.readlink(process / "exe")).startswith("qemu-system"):
+                found |= {os.readlink(one) for one in (process / "fd").iterdir()}
+        except OSError:  # It has ended, or is a thread of the kernel's.
+            continue
+    return found
+
+
 def disk_uses(kernel: str, root: Path = ROOT) -> Iterator[str]:
     """What a disk is used for."""
     places, paging, daemons = mounted(root), swaps(root), osds(root)
@@ -64,6 +77,8 @@ def disk_uses(kernel: str, root: Path = ROOT) -> Iterator[str]:
             yield f"{name} is swap"
         if name in daemons:
             yield f"{name} is {daemons[name]}"
+    opened = guests(root)
+    yield from (f"{name} is a disk of a guest" for name in names if f"/dev/{name}" in opened)
     if not {*places, *paging, *daemons} & set(names):
         # A pool of ZFS, an array or a volume of a guest is mounted under no name of these.
         yield from (f"{name} is in use" for name in names if busy(str(root / "dev" / name)))
@@ -97,6 +112,8 @@ def link_uses(
 
 
 def uses(device: Object, interfaces: list[Object], environment: Mapping[str, str], root: Path = ROOT) -> list[str]:
-    """All that a device is used for."""
-    found = [use for kernel in device["disks"] for use in disk_uses(kernel, root)]
+    """All that the kernel uses a device for."""
+    functions = read_text(root / DEVICES / device["address"] / "sriov_numvfs").strip()
+    found = [f"it has virtual functions ({functions})"] if functions not in {"", "0"} else []
+    found += [use for kernel in device["disks"] for use in disk_uses(kernel, root)]
     return found + [use for link in device["links"] for use in link_uses(link, interfaces, environment, root)]

@@ -81,9 +81,13 @@ def selected(node: Machine) -> list[Object]:
 
 
 def consents(node: Machine, chosen: list[Object]) -> list[str]:
-    """Those of the disks whose data may be lost, by the names that they have in the storage VM."""
+    """Those of the disks whose data may be lost, by the names that they have in the storage VM.
+
+    The kernel's name of a disk that was given away may be another disk's by now, and says nothing of it.
+    """
     wipe = node.get("ceph_osd_wipe") or []
-    return [device["path"] for device in chosen if _ceph_devices.consented(device, wipe)]
+    meant = [device | ({"aliases": []} if device.get("kept") else {}) for device in chosen]
+    return [device["path"] for device in meant if _ceph_devices.consented(device, wipe)]
 
 
 def selectors(node: Machine, chosen: list[Object]) -> list[str]:

@@ -137,6 +137,8 @@ class VmPlan:
             "cloud_init": {"file": paths["seed.iso"]},
             # Its unit on the node starts it, before all that needs it.
             "autostart": False,
+            # site.yml is at all nodes at once; rolling_reboot.yml asks Ceph first.
+            "restart": "never",
         }
         return {
             "node": node.name,

@@ -231,12 +231,14 @@ def packages(params: Object, release: str) -> Object:
 def osd_devices(params: Object, pci_devices: list[Object]) -> Object:
     """What the devices are that are meant for OSDs and for their databases.
 
-    A disk that is kept for a guest is none of them, and no mistake.
+    A disk that is kept for a guest is none of them, and no mistake, unless another one has its name by now.
     """
     away = {name for one in pci_devices for disk in one["kept_disks"] for name in disk["aliases"]}
     try:
         fast = _block_device.names(params["osd_db_devices"], "ceph_osd_db_devices")
-        data = _block_device.names([one for one in params["osd_devices"] if one not in away])
+        data = _block_device.names(
+            [one for one in params["osd_devices"] if one not in away or _block_device.kernel_name(one)]
+        )
         return {
             "osd_devices": [_block_device.inspect(path) for kernel, path in data.items() if kernel not in fast],
             "osd_db_devices": [_block_device.inspect(path) for path in fast.values()],

@@ -15,7 +15,8 @@ description:
   - Takes devices from the kernel's own drivers, so that guests can have them, or gives them back; now, and at every
     boot, with C(driverctl).
   - Refuses a device without an IOMMU, one whose IOMMU group has a device that the kernel uses, a controller whose disks
-    are mounted, swapped to or used by an OSD, and a network interface that is in use.
+    are mounted, swapped to or used by an OSD or a guest, and a network interface that is in use.
+  - At boot, another device at that address is left alone.
 extends_documentation_fragment: cairn.hci._attributes
 options:
   device: &device
@@ -29,7 +30,9 @@ options:
     type: str
     default: vfio-pci
   state: &state
-    description: Whether the device is for guests; V(absent) gives it back to the kernel's own driver.
+    description:
+      - Whether the device is for guests; V(absent) gives it back to the kernel's own driver.
+      - V(absent) is refused while a guest has the device open. A slot that is empty by now is meant by its address.
     type: str
     choices: [present, absent]
     default: present

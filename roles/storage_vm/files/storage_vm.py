@@ -1,13 +1,18 @@
 # Copyright (c) 2026 The cairn.hci authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start this node's storage VM, stop it, or stop all other guests before it."""
+"""Keep this node's storage VM running, stop it, or stop all other guests before it."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import re
+import socket
 import sys
 import time
+from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import libvirt
 
@@ -15,6 +20,11 @@ import libvirt
 PATIENCE = 60
 # Seconds after which a guest is asked again: one that boots hears nothing.
 AGAIN = 10
+# Seconds between two looks whether it still runs.
+LOOK = 2
+DEVICES = Path("/sys/bus/pci/devices")
+# As the OSDs of other nodes: a guest goes before what all guests need.
+OOM_SCORE_ADJUST = "-900"
 
 
 def start(connection: libvirt.virConnect, name: str) -> bool:
@@ -26,10 +36,54 @@ def start(connection: libvirt.virConnect, name: str) -> bool:
             domain.create()
         except libvirt.libvirtError as error:
             print(f"{name} can't be started: {error}", flush=True)
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline and not drop_dead_devices(domain):
                 return False
             time.sleep(1)
     return True
+
+
+def protect(name: str) -> None:
+    """Have the kernel kill others first when memory runs out."""
+    try:
+        pid = Path(f"/run/libvirt/qemu/{name}.pid").read_text().strip()
+        Path(f"/proc/{pid}/oom_score_adj").write_text(OOM_SCORE_ADJUST)
+    except OSError as error:
+        print(f"{name} is not protected when memory runs out: {error}", flush=True)
+
+
+def drop_dead_devices(domain: libvirt.virDomain) -> bool:
+    """Whether it was to have devices that the node has no more. It is to start without: its other disks are needed."""
+    dead = []
+    for device in ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)).iterfind("devices/hostdev"):
+        place = device.find("source/address")
+        numbers = [int(place.get(part, "0"), 16) for part in ("domain", "bus", "slot", "function")]
+        address = "{:04x}:{:02x}:{:02x}.{:x}".format(*numbers)
+        if not (DEVICES / address).exists():
+            dead.append(address)
+            domain.detachDeviceFlags(ET.tostring(device, "unicode"), libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+    if dead:
+        print(f"{domain.name()} is started without {', '.join(dead)}, which this node has no more", flush=True)
+    return bool(dead)
+
+
+def notify(state: str) -> None:
+    """Tell systemd (sd_notify(3))."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
+        link.connect(re.sub("^@", "\0", os.environ["NOTIFY_SOCKET"]))
+        link.send(state.encode())
+
+
+def keep(connection: libvirt.virConnect, name: str) -> bool:
+    """Start it, and return False when it runs no more; systemd starts it again then."""
+    if not start(connection, name):
+        return False
+    protect(name)
+    notify("READY=1")
+    domain = connection.lookupByName(name)
+    while domain.isActive():
+        time.sleep(LOOK)
+    print(f"{name} has ended", flush=True)
+    return False
 
 
 def running(connection: libvirt.virConnect) -> dict[str, libvirt.virDomain]:
@@ -59,14 +113,14 @@ def stop(connection: libvirt.virConnect, chosen: set[str], seconds: float) -> bo
 def main() -> int:
     """Entry point: 1 where it was not done."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("action", choices=["start", "stop", "stop-others"])
+    parser.add_argument("action", choices=["keep", "stop", "stop-others"])
     parser.add_argument("name", help="the storage VM")
     parser.add_argument("--timeout", type=float, default=120, help="seconds for a clean shutdown")
     given = parser.parse_args()
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
     with libvirt.open("qemu:///system") as connection:
-        if given.action == "start":
-            return 0 if start(connection, given.name) else 1
+        if given.action == "keep":
+            return 0 if keep(connection, given.name) else 1
         others = running(connection).keys() - {given.name}
         return 0 if stop(connection, {given.name} if given.action == "stop" else set(others), given.timeout) else 1
 

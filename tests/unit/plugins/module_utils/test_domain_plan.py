@@ -140,6 +140,27 @@ def test_without_a_free_port_it_waits_once() -> None:
     assert steps(CONFIG | more, none, **more) == []
 
 
+ONE, TWO = "0000:03:00.0", "0000:04:00.0"
+
+
+@pytest.mark.parametrize(
+    ("config", "live", "wanted", "restart"),
+    [
+        ([ONE], [ONE], [ONE, TWO], False),
+        ([ONE, TWO], [ONE], [ONE, TWO], False),
+        ([ONE], [ONE], [], True),
+        ([ONE], [ONE], [TWO], True),
+    ],
+)
+def test_a_device_is_plugged_and_none_is_taken(
+    config: list[str], live: list[str], wanted: list[str], restart: bool
+) -> None:
+    current, running = CONFIG | {"pci_devices": config}, LIVE | {"pci_devices": live}
+    assert steps(current, running, pci_devices=wanted) == [("pci_devices", "update", restart)]
+    full = running | {"facts": FACTS | {"ports": 0}}
+    assert steps(current, full, pci_devices=wanted) == ([] if config == wanted else [("pci_devices", "update", True)])
+
+
 def test_memory_without_slots_waits() -> None:
     for facts in ({"slots": 0}, {"ceiling": 0, "slots": 0}):
         assert steps(CONFIG, LIVE | {"facts": FACTS | facts}, memory="3GiB") == [("memory", "update", True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ class Node:
         self.link("eno1", NIC)
 
     def add(self, address: str, identity: str, number: str, driver: str, group: int | None) -> None:
-        entry = self.root / _node_pci.DEVICES / address
+        entry = self.root / _pci_uses.DEVICES / address
         entry.mkdir(parents=True)
         vendor, _colon, device = identity.partition(":")
         for name, text in (("vendor", f"0x{vendor}"), ("device", f"0x{device}"), ("class", f"0x{number}")):
@@ -46,7 +47,7 @@ class Node:
             (entry / "iommu_group").symlink_to(members.parent)
 
     def disk(self, name: str, place: str) -> None:
-        entry = self.root / _node_pci.DEVICES / place / name
+        entry = self.root / _pci_uses.DEVICES / place / name
         entry.mkdir(parents=True)
         (entry / "size").write_text("1024\n")
         part = entry / f"{name}p1"
@@ -57,7 +58,7 @@ class Node:
             (self.root / _pci_uses.BLOCK / each.name).symlink_to(each)
 
     def link(self, name: str, address: str) -> None:
-        entry = self.root / _node_pci.DEVICES / address / "net" / name
+        entry = self.root / _pci_uses.DEVICES / address / "net" / name
         entry.mkdir(parents=True)
         (self.root / "sys/class/net").mkdir(parents=True, exist_ok=True)
         (self.root / "sys/class/net" / name).symlink_to(entry)
@@ -102,7 +103,7 @@ def test_devices(node: Node) -> None:
 
 
 def test_a_disk_with_several_paths_is_behind_each_controller(node: Node) -> None:
-    (node.root / _node_pci.DEVICES / NVME2 / "nvme/nvme1").mkdir(parents=True)
+    (node.root / _pci_uses.DEVICES / NVME2 / "nvme/nvme1").mkdir(parents=True)
     subsystem = node.root / "sys/class/nvme-subsystem/nvme-subsys1"
     (subsystem / "nvme1").mkdir(parents=True)
     node.write("sys/class/nvme-subsystem/nvme-subsys1/nvme1n1/size", "1024\n")
@@ -141,6 +142,14 @@ def test_a_selector_that_is_none(node: Node, selector: str, sentence: str) -> No
     assert str(error.value).startswith(sentence)
 
 
+def opened(node: Node, path: str) -> None:
+    """QEMU has a file open."""
+    process = node.root / "proc/4711"
+    (process / "fd").mkdir(parents=True)
+    (process / "exe").symlink_to("/usr/bin/qemu-system-x86_64")
+    (process / "fd/7").symlink_to(path)
+
+
 def mount(node: Node) -> None:
     node.write("proc/self/mountinfo", "29 1 8:1 / / rw shared:1 - ext4 /dev/nvme0n1p1 rw\n")
 
@@ -173,9 +182,19 @@ def test_what_the_kernel_holds_is_in_use_though_nothing_says_for_what(
     assert node.uses(NVME) == ["nvme0n1p1 is swap"]
 
 
+def guest(node: Node) -> None:
+    opened(node, "/dev/nvme0n1")
+
+
+def functions(node: Node) -> None:
+    node.write(f"{_pci_uses.DEVICES}/{NVME}/sriov_numvfs", "4\n")
+
+
 @pytest.mark.parametrize(
     ("use", "words"),
     [
+        (guest, "nvme0n1 is a disk of a guest"),
+        (functions, "it has virtual functions (4)"),
         (mount, "nvme0n1p1 is mounted on /"),
         (swap, "nvme0n1p1 is swap"),
         (osd, "nvme0n1 is osd.7"),
@@ -205,7 +224,7 @@ def devices(node: Node, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[s
     kept.mkdir(parents=True)
 
     def driverctl(_name: str, verb: str, address: str, driver: str = "nvme") -> str:
-        entry = node.root / _node_pci.DEVICES / address / "driver"
+        entry = node.root / _pci_uses.DEVICES / address / "driver"
         entry.unlink()
         entry.symlink_to(f"../../../bus/pci/drivers/{driver}")
         if verb == "set-override":
@@ -246,16 +265,51 @@ def test_bind_and_unbind(devices: Any, node: Node) -> None:
     assert os.listdir(node.root / "var/lib/cairn/pci") == []
 
 
+def test_at_boot_only_the_same_device_is_taken(devices: Any, node: Node) -> None:
+    devices(NVME)
+    condition = node.root / f"etc/systemd/system/driverctl@pci-{NVME}.service.d/cairn.conf"
+    assert condition.read_text().splitlines()[2:] == [
+        f"ExecCondition=/usr/bin/grep -qx 0x144d /sys/bus/pci/devices/{NVME}/vendor",
+        f"ExecCondition=/usr/bin/grep -qx 0xa80a /sys/bus/pci/devices/{NVME}/device",
+    ]
+    devices(NVME, state="absent")
+    assert not condition.exists()
+
+
+def test_another_device_at_the_address_is_not_the_one_that_was_given_away(devices: Any, node: Node) -> None:
+    devices("/dev/disk/by-id/nvme-x")
+    node.write(f"{_pci_uses.DEVICES}/{NVME}/device", "0x1234\n")
+    (one,) = (one for one in _node_pci.report([]) if one["address"] == NVME)
+    assert (one["kept"], one["kept_for"], one["kept_disks"]) == (True, None, [])
+
+
+def test_an_empty_slot_is_given_back_by_its_address(devices: Any, node: Node) -> None:
+    devices(NVME)
+    shutil.rmtree(node.root / _pci_uses.DEVICES / NVME)
+    assert devices(NVME, state="absent")["changed"] is True
+    assert os.listdir(node.root / "etc/driverctl.d") == os.listdir(node.root / "var/lib/cairn/pci") == []
+    with pytest.raises(ResourceError, match="this node has none"):
+        devices(NVME, state="absent")
+
+
+def test_what_a_guest_has_is_not_taken_from_it(devices: Any, node: Node) -> None:
+    devices(NVME)
+    opened(node, "/dev/vfio/1")
+    with pytest.raises(ResourceError) as error:
+        devices(NVME, state="absent")
+    assert str(error.value) == f"PCI device {NVME} ({NVME}): a guest has it; stop the guest first."
+
+
 def test_bound_again_when_another_driver_has_it(devices: Any, node: Node) -> None:
     devices(NVME)
-    entry = node.root / _node_pci.DEVICES / NVME / "driver"
+    entry = node.root / _pci_uses.DEVICES / NVME / "driver"
     entry.unlink()
     entry.symlink_to("../../../bus/pci/drivers/nvme")
     assert devices(NVME)["changed"] is True
 
 
 def no_iommu(node: Node) -> None:
-    for entry in (node.root / _node_pci.DEVICES).iterdir():
+    for entry in (node.root / _pci_uses.DEVICES).iterdir():
         (entry / "iommu_group").unlink(missing_ok=True)
 
 

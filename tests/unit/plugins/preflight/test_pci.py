@@ -145,3 +145,13 @@ def test_one_sentence(node1: Any, selector: str, change: Callable[[Any], None], 
     node1.hosts["db1"]["vm_pci_devices"] = [selector]
     change(node1)
     assert node1.judge() == ([sentence], None)
+
+
+def test_a_group_has_one_owner(node1: Any) -> None:
+    node1.hosts["db1"]["vm_pci_devices"] = ["0000:06:00.0"]
+    node1.hosts["web1"] |= {"vm_node": "node1", "vm_pci_devices": ["0000:06:00.1"]}
+    sentences, _plan = node1.judge()
+    assert sorted(sentence.partition(";")[0] for sentence in sentences) == [
+        "db1: vm_pci_devices: 0000:06:00.0 of node1: its IOMMU group 6 has also 0000:06:00.1 (snd_hda_intel)",
+        "web1: vm_pci_devices: 0000:06:00.1 of node1: its IOMMU group 6 has also 0000:06:00.0 (nouveau)",
+    ]

@@ -61,7 +61,7 @@ def test_the_plan(storage: Any, plan: Plan) -> None:
     assert (domain["vcpus"], domain["memory"], domain["pci_devices"]) == (2, "5952MiB", ["0000:03:00.0"])
     assert domain["disks"] == [{"name": "disk0", "file": "/var/lib/libvirt/images/store1.qcow2"}]
     assert domain["cloud_init"] == {"file": "/var/lib/libvirt/images/store1.seed.iso"}
-    assert domain["autostart"] is False
+    assert (domain["autostart"], domain["restart"]) == (False, "never")
     assert store["upload"]["path"] == store["image"]["source"]
     assert store["seed"]["network_config"]["ethernets"]["nic1"]["addresses"] == ["10.10.0.101/24"]
 
@@ -92,6 +92,16 @@ def test_a_disk_that_is_given_away_is_known(storage: Any, plan: Plan, patterns: 
     assert made["storage_vms"]["store1"] == before
     assert made["nodes"]["node1"]["osds"] == [{"path": DISK1, "size": 100 * GIB, "plan": "keep", "osds": 1, "new": 0}]
     assert made["nodes"]["node1"]["pci_devices"] == [{"device": DISK1}]
+
+
+@pytest.mark.parametrize(("wipe", "after"), [("/dev/nvme0n1", []), (DISK1, [DISK1])])
+def test_the_kernels_name_of_a_disk_that_was_given_away_is_no_consent(
+    storage: Any, plan: Plan, wipe: str, after: list[str]
+) -> None:
+    storage.hosts["node1"]["ceph_osd_wipe"] = [wipe]
+    assert plan()["storage_vms"]["store1"]["wipe"] == [DISK1]
+    give_away(storage)
+    assert plan()["storage_vms"]["store1"]["wipe"] == after
 
 
 def test_a_disk_that_is_excluded_is_not_taken(storage: Any, plan: Plan) -> None:
