@@ -18,6 +18,8 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import Change,
 TIB = 1 << 40
 # A weight that differs by less is that of the disk's size.
 SLACK = 0.01
+# Where the cluster keeps which OSDs were destroyed for a new disk, by their uuids, until all is done.
+REPLACING = "cairn/replacing/"
 
 
 def to_dict(osd: Object, usage: Object, node: Object) -> Object:
@@ -46,7 +48,11 @@ def read(cluster: Cluster) -> dict[int, Object]:
     by_id = {node["id"]: node for node in listed if node["type"] == "osd"}
     usage = {osd["id"]: osd for osd in with_hosts(listed)}
     dump = cluster.command({"prefix": "osd dump"})
-    return {osd["osd"]: to_dict(osd, usage.get(osd["osd"], {}), by_id.get(osd["osd"], {})) for osd in dump["osds"]}
+    old = cluster.command({"prefix": "config-key dump", "key": REPLACING}) or {}
+    found = [to_dict(osd, usage.get(osd["osd"], {}), by_id.get(osd["osd"], {})) for osd in dump["osds"]]
+    return {
+        osd["id"]: osd | {"replacing": old.get(f"{REPLACING}{osd['id']}", osd["uuid"]) != osd["uuid"]} for osd in found
+    }
 
 
 def answered(cluster: Cluster, prefix: str, ids: Iterable[int]) -> Object:
@@ -101,7 +107,7 @@ class CephOsdMap(CephResource):
     def normalise(self, wanted: Object, current: Object | None) -> Object:
         """A weight that is nearly that of the size is it."""
         if wanted["state"] != "present":
-            return wanted | {"in": None, "by_size": None}
+            return wanted | {"in": None, "by_size": None, "replacing": None}
         if current is None:
             raise ResourceError(f"There is no osd.{wanted['id']} in this cluster; see 'ceph osd tree'.")
         return wanted
@@ -118,10 +124,13 @@ class CephOsdMap(CephResource):
                 return []
             self.check(current, current["safe"] or current["dispensable"])
             return [Change("destroyed", False, True)]
+        # One that is out already may wait for room for ever.
+        if wanted["in"] is False and current["obstacle"] and (current["in"] or not current["safe"]):
+            raise ResourceError(current["obstacle"])
         changes = []
+        if wanted["replacing"] is False and current["replacing"]:
+            changes.append(Change("replacing", True, False))
         if wanted["in"] is not None and wanted["in"] != current["in"]:
-            if not wanted["in"] and current["obstacle"]:
-                raise ResourceError(current["obstacle"])
             changes.append(Change("in", current["in"], wanted["in"]))
         weight = current["size"] / TIB
         if wanted["by_size"] and abs(current["weight"] - weight) > SLACK * weight:
@@ -139,17 +148,22 @@ class CephOsdMap(CephResource):
     def apply(self, current: Object | None, wanted: Object, changes: list[Change]) -> None:
         """Carry out the plan of one OSD."""
         found, ident = current or {}, int(wanted["id"])
-        names = [str(ident)]
+        names, key = [str(ident)], f"{REPLACING}{ident}"
+        if wanted["state"] == "destroyed":
+            self.cluster.command({"prefix": "config-key set", "key": key, "val": found["uuid"]})
         if wanted["state"] in ("absent", "destroyed"):
             verb = "purge" if wanted["state"] == "absent" else "destroy"
             self.cluster.command({"prefix": "osd down", "ids": names})
             # The manager takes no OSD that is down for safe while another one is not clean: that was looked at before.
             consent = {"yes_i_really_mean_it": True} | ({} if found["safe"] else {"force": True})
             self.cluster.command({"prefix": f"osd {verb}", "id": ident, **consent}, manager=True)
-            return
+        if wanted["state"] == "absent":
+            self.cluster.command({"prefix": "config-key rm", "key": key})
         for change in changes:
             if change.field == "weight":
                 reweight = {"prefix": "osd crush reweight", "name": f"osd.{ident}", "weight": change.after}
                 self.cluster.command(reweight)
-            else:
+            elif change.field == "replacing":
+                self.cluster.command({"prefix": "config-key rm", "key": key})
+            elif change.field == "in":
                 self.cluster.command({"prefix": f"osd {'in' if change.after else 'out'}", "ids": names})

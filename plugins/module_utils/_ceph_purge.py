@@ -12,9 +12,10 @@ import json
 import shutil
 from pathlib import Path
 
-from ansible_collections.cairn.hci.plugins.module_utils import _block_device, _ceph_node, _lvm_metadata
+from ansible_collections.cairn.hci.plugins.module_utils import _block_device, _ceph_node, _lvm, _lvm_metadata
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_osd_make as make
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_daemon import run, stop
+from ansible_collections.cairn.hci.plugins.module_utils._ceph_devices import debris
 from ansible_collections.cairn.hci.plugins.module_utils._resource import Change, Object, Resource
 
 STATE = Path("/var/lib/ceph")
@@ -61,14 +62,25 @@ class CephPurge(Resource):
                 paths.add(path)
         return sorted(paths)
 
+    def empty(self, device: Object, fsid: str) -> None:
+        """Erase a disk; where it has others' volumes beside those of the cluster, only these."""
+        volumes = (device["lvm"] or {"volumes": []})["volumes"]
+        ours = [one for one in volumes if one["tags"].get("ceph.cluster_fsid") == fsid or debris(one)]
+        if len(ours) == len(volumes):
+            make.empty(device)
+            return
+        for volume in ours:
+            _lvm.remove_volume(volume)
+
     def apply(self, current: Object | None, wanted: Object, changes: list[Change]) -> None:
         """Stop the daemons, erase the OSDs, then remove what makes the node a member: an interrupted run goes on."""
         for unit in units():
             stop(unit)
         for osd in (current or {})["osds"]:
             make.clear(osd["id"])
-        for path in self.devices((current or {})["fsid"]):
-            make.empty(_block_device.inspect(path))
+        fsid = (current or {})["fsid"]
+        for path in self.devices(fsid):
+            self.empty(_block_device.inspect(path), fsid)
         run("systemctl", "stop", "ceph.target", "ceph-crash.service")
         # Not is_mount(): on an overlay a file has another device number than its directory.
         mounted = {line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()}

@@ -76,9 +76,17 @@ def remove_volume(volume: Object) -> None:
     kernel = active().get(volume["dm_uuid"])
     if kernel:
         close(kernel)
-        with open(f"/dev/{kernel}", "r+b", buffering=0) as file:
-            file.write(bytes(min(HEAD, volume["size"])))
-            os.fsync(file.fileno())
+        try:
+            # O_EXCL: refused while something uses it.
+            handle = os.open(f"/dev/{kernel}", os.O_WRONLY | os.O_EXCL)
+            with open(handle, "wb", buffering=0) as file:
+                file.write(bytes(min(HEAD, volume["size"])))
+                os.fsync(handle)
+        except OSError as error:
+            raise ResourceError(
+                f"The volume {volume['group']}/{volume['name']} can't be erased: {error}; see what uses it, or pull "
+                "its disk where that is dead."
+            ) from error
     run("lvremove", "--yes", f"{volume['group']}/{volume['name']}")
 
 

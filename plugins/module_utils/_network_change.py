@@ -296,8 +296,8 @@ def restore_live(node: Node, change: Change, saved: Saved) -> list[str]:
         *(f"echo {quote(value)} >{quote(path)}" for path, value in saved.sysctls.items()),
         f"ip -force -batch {saved.directory}/pending/live",
         *(again if saved.networkd else []),
-        # In a scope of its own: the client shall outlive this unit.
-        *(f"systemd-run --quiet --scope ifup --force {quote(name)}" for name in dhcp),
+        # In a scope of its own: the client shall outlive this unit, without its lock.
+        *(f"systemd-run --quiet --scope ifup --force {quote(name)} 9>&-" for name in dhcp),
     ]
 
 

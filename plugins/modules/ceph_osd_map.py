@@ -28,6 +28,9 @@ options:
   by_size: &by_size
     description: Whether its share of the data shall be that of its size, as after a larger disk took its place.
     type: bool
+  replacing: &replacing
+    description: V(false) tells that all is done since the OSD was destroyed for a new disk.
+    type: bool
   state: &state
     description:
       - Whether the OSD is in the map.
@@ -47,6 +50,7 @@ options:
         required: true
       in: *in
       by_size: *by_size
+      replacing: *replacing
       state: *state
 seealso:
   - module: cairn.hci.ceph_osd_map_info
@@ -73,6 +77,7 @@ osds:
     - C(safe) tells whether no data would be lost, C(stoppable) whether all pools stay writable,
       C(dispensable) whether they are down and all data can be had from the others.
     - C(obstacle) says why their data can't go elsewhere.
+    - C(replacing) tells whether the one before it was destroyed for a new disk, and all is not done yet.
   returned: success
   type: list
   elements: dict
@@ -85,6 +90,7 @@ osds:
       in: true
       destroyed: false
       new: false
+      replacing: false
       weight: 0.9
       size: 989560464998
       used: 30408704
@@ -103,6 +109,7 @@ OPTIONS = {
     "id": {"type": "int", "required": True},
     "in": {"type": "bool"},
     "by_size": {"type": "bool"},
+    "replacing": {"type": "bool"},
     "state": {"type": "str", "choices": ["present", "destroyed", "absent"], "default": "present"},
 }
 

@@ -39,6 +39,7 @@ osds:
     - C(safe) tells whether no data would be lost, C(stoppable) whether all pools stay writable,
       C(dispensable) whether they are down and all data can be had from the others.
     - C(obstacle) says why their data can't go elsewhere.
+    - C(replacing) tells whether the one before it was destroyed for a new disk, and all is not done yet.
   returned: success
   type: list
   elements: dict
@@ -51,6 +52,7 @@ osds:
       in: true
       destroyed: false
       new: false
+      replacing: false
       weight: 0.9
       size: 989560464998
       used: 30408704

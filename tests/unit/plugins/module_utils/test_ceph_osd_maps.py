@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_progress as progress
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_room as room
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_osd_daemons import CephOsdDaemon
-from ansible_collections.cairn.hci.plugins.module_utils._ceph_osd_maps import CephOsdMap, available
+from ansible_collections.cairn.hci.plugins.module_utils._ceph_osd_maps import CephOsdMap, available, read
 from ansible_collections.cairn.hci.plugins.module_utils._resource import ResourceError
 
 GIB = 1 << 30
@@ -67,13 +67,16 @@ def test_whether_the_others_can_take_it(
 
 
 OSD: dict[str, Any] = {"id": 3, "in": True, "destroyed": False, "safe": True, "dispensable": False, "obstacle": None}
-OSD |= {"weight": 0.01, "size": int(0.01 * (1 << 40)), "up": True}
-WANTED = {"id": 3, "in": None, "by_size": None, "state": "present"}
+OSD |= {"weight": 0.01, "size": int(0.01 * (1 << 40)), "up": True, "replacing": False}
+WANTED = {"id": 3, "in": None, "by_size": None, "replacing": None, "state": "present"}
 PLANS = [
     pytest.param(OSD, WANTED, {}, id="nothing asked"),
     pytest.param(OSD, WANTED | {"in": False}, {"in": False}, id="out"),
     pytest.param(OSD | {"in": False}, WANTED | {"in": False}, {}, id="out already"),
     pytest.param(OSD | {"obstacle": "full", "in": False}, WANTED | {"in": True}, {"in": True}, id="in"),
+    pytest.param(OSD | {"obstacle": "full", "in": False}, WANTED | {"in": False}, {}, id="out and empty"),
+    pytest.param(OSD | {"replacing": True}, WANTED | {"replacing": False}, {"replacing": False}, id="done"),
+    pytest.param(OSD, WANTED | {"replacing": False}, {}, id="done already"),
     pytest.param(OSD, WANTED | {"by_size": True}, {}, id="weight"),
     pytest.param(OSD | {"weight": 0.02}, WANTED | {"by_size": True}, {"weight": 0.01}, id="a smaller disk"),
     pytest.param(OSD, WANTED | {"state": "destroyed"}, {"destroyed": True}, id="destroy"),
@@ -96,6 +99,12 @@ def test_plan_of_an_osd_in_the_map(
 
 REFUSALS = [
     pytest.param(OSD | {"obstacle": "no room"}, WANTED | {"in": False}, "no room", id="no room"),
+    pytest.param(
+        OSD | {"obstacle": "too full", "in": False, "safe": False},
+        WANTED | {"in": False},
+        "too full",
+        id="out for ever",
+    ),
     pytest.param(OSD | {"safe": False}, WANTED | {"state": "destroyed"}, "osd.3 may hold the last copy", id="needed"),
     pytest.param(OSD | {"safe": False, "dispensable": True}, WANTED | {"state": "absent"}, "may hold", id="not clean"),
 ]
@@ -110,6 +119,43 @@ def test_what_is_not_taken_out(current: dict[str, Any], wanted: dict[str, Any], 
 def test_an_osd_that_is_not_there_is_said() -> None:
     with pytest.raises(ResourceError, match=r"There is no osd\.3 in this cluster"):
         CephOsdMap(CONNECTION).normalise(WANTED, None)
+
+
+class Monitors:
+    """What is asked of a cluster with one OSD, whose uuid is `new`."""
+
+    def __init__(self, keys: dict[str, str]) -> None:
+        self.keys = keys
+        self.asked: list[str] = []
+
+    def command(self, command: dict[str, Any], *, manager: bool = False) -> Any:
+        self.asked.append(command["prefix"])
+        osd = {"osd": 3, "uuid": "new", "up": 1, "in": 1, "state": ["exists", "up"]}
+        answers = {"osd df": {"nodes": []}, "osd dump": {"osds": [osd]}, "config-key dump": self.keys}
+        return answers.get(command["prefix"])
+
+
+@pytest.mark.parametrize(
+    ("keys", "replacing"), [({}, False), ({"cairn/replacing/3": "old"}, True), ({"cairn/replacing/3": "new"}, False)]
+)
+def test_an_unfinished_replacement_is_known(keys: dict[str, str], replacing: bool) -> None:
+    cluster: Any = Monitors(keys)
+    assert read(cluster)[3]["replacing"] is replacing
+
+
+@pytest.mark.parametrize(
+    ("state", "asked"),
+    [
+        ("destroyed", ["config-key set", "osd down", "osd destroy"]),
+        ("absent", ["osd down", "osd purge", "config-key rm"]),
+    ],
+)
+def test_a_replacement_is_noted_before_it_begins(state: str, asked: list[str]) -> None:
+    resource = CephOsdMap(CONNECTION)
+    cluster: Any = Monitors({})
+    resource.cluster = cluster
+    resource.apply(OSD | {"uuid": "old"}, WANTED | {"state": state}, [])
+    assert cluster.asked == asked
 
 
 STATES = [
