@@ -26,6 +26,7 @@ FOREIGN_PROTOCOLS = frozenset({"kernel", "dhcp", "ra", "redirect", "bgp", "ospf"
 class Node:
     """What was read on a node: `links` by name as in `ip -json -details address`, `routes` as in `ip -json route`.
 
+    `policy` are the other routing tables that have routes through a link.
     `files` are our own files of networkd, `ifupdown` those of ifupdown, by path. `dns` are the static name servers that
     networkd has for a link, `client_ids` who its DHCP client says it is. `flood` are the flood lists of the VXLAN
     devices as in `bridge -json fdb`.
@@ -34,6 +35,7 @@ class Node:
     host: str
     links: dict[str, Object]
     routes: list[Object] = field(default_factory=list)
+    policy: dict[str, list[str]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     ifupdown: dict[str, str] = field(default_factory=dict)
     dns: dict[str, list[str]] = field(default_factory=dict)

@@ -233,6 +233,17 @@ def check(node: Node, wanted: Object, task: Task, leaving: set[tuple[str, str]])
         raise ResourceError("\n".join(f"{entry}." for entry in errors))
 
 
+def policy(node: Node, wanted: Object) -> None:
+    """Raise ResourceError for a change of links whose routes would not be brought back."""
+    for name in (wanted["name"], *(wanted["ports"] or [])):
+        if tables := node.policy.get(name):
+            raise ResourceError(
+                f"{node.host}: {wanted['type']} {wanted['name']}: {name} has routes in table {', '.join(tables)}, "
+                "which neither the change nor its rollback would keep; remove them and their rules, and put them into "
+                f"{_networkd.path(wanted['name'], 'network')}.d/policy.conf afterwards (systemd.network(5))."
+            )
+
+
 def check_complete(node: Node, wanted: Object) -> None:
     """Raise ResourceError for what only the complete options show."""
     errors = gateways(f"{node.host}: {wanted['type']} {wanted['name']}", wanted)

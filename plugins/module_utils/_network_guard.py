@@ -31,6 +31,7 @@ PENDING = STATE / "pending"
 ROLLED_BACK = STATE / "rolled-back"
 CONFIRMED = STATE / "confirmed"
 LOCK = "/run/cairn-network.lock"
+KERNEL_TABLES = frozenset({"main", "local", "default"})
 TIMER = "cairn-network-rollback"
 APPLY = "cairn-network-apply"
 UNITS = Path("/etc/systemd/system")
@@ -78,6 +79,20 @@ def documents(*command: str, check: bool = True) -> list[Object]:
     text = run(*command, check=check).strip()
     found = json.loads(text) if text else []
     return [entry for entry in found if entry]
+
+
+def policy_routes() -> dict[str, list[str]]:
+    """The routing tables beside the kernel's own that have routes through a link, by link.
+
+    Those by hand or by ifupdown: networkd brings back what is in its files.
+    """
+    found: dict[str, set[str]] = {}
+    for family in ("-4", "-6"):
+        for entry in documents("ip", "-json", family, "route", "show", "table", "all", check=False):
+            table = str(entry.get("table", "main"))
+            if "dev" in entry and table not in KERNEL_TABLES and entry.get("protocol", "boot") == "boot":
+                found.setdefault(entry["dev"], set()).add(table)
+    return {link: sorted(tables) for link, tables in found.items()}
 
 
 def active(unit: str) -> bool:
@@ -153,6 +168,7 @@ def read_node(vlan: bool) -> Node:
         host=os.uname().nodename.partition(".")[0],
         links=links,
         routes=documents("ip", "-json", "route") + documents("ip", "-json", "-6", "route", check=False),
+        policy=policy_routes(),
         files=text_files([f"{_networkd.PREFIX}*", *_networkd.COMMON]),
         ifupdown=ifupdown_files(),
         dns=static_dns(),

@@ -406,7 +406,10 @@ class Bridge(Resource):
 
     def plan(self, current: Object | None, wanted: Object) -> list[Change]:
         """Compare the running state and the files with the options; a change in force has nothing left to plan."""
-        return _bridge.plan(self.node, current, wanted) if self.params["phase"] == "apply" else []
+        changes = _bridge.plan(self.node, current, wanted) if self.params["phase"] == "apply" else []
+        if changes:
+            _bridge_checks.policy(self.node, wanted)
+        return changes
 
     def apply_all(self, work: list[tuple[Object | None, Object, list[Change]]]) -> None:
         """Make all changes in one guarded transaction."""

@@ -322,6 +322,13 @@ def test_bad_bonds_are_one_sentence_each(case: str) -> None:
     assert str(caught.value).startswith(f"node1: bond {item['name']}: ")
 
 
+def test_routes_that_a_rollback_would_not_bring_back_are_refused() -> None:
+    node = replace(FRESH, policy={"eno1": ["100"]})
+    with pytest.raises(ResourceError, match=r"eno1 has routes in table 100, .*05-cairn-lan.network.d/policy.conf"):
+        _bridge_checks.policy(node, wanted(ports=["eno1"]))
+    _bridge_checks.policy(node, wanted(ports=["eno2"]))
+
+
 def test_networkmanager_is_refused() -> None:
     with pytest.raises(ResourceError, match="NetworkManager runs on the node"):
         _bridge_checks.check(replace(FRESH, network_manager=True), wanted(ports=["eno1"]), NONE, set())
