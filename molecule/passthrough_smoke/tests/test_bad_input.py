@@ -58,7 +58,7 @@ def addresses() -> dict[str, str]:
         (
             "more memory than the node has",
             vm("store", vm_memory="64GiB"),
-            r"store: vm_memory 64GiB .* more than any node",
+            r"store: vm_memory 64 GiB and vm_vcpus 1 are more than any node has for VMs",
         ),
         (
             "bond with a missing slave",
