@@ -66,7 +66,7 @@ def give_to_node() -> None:
 
 def give_to_storage_vm(osd: int) -> None:
     """A storage VM gets the disk."""
-    commands(f"systemctl disable --now ceph-osd@{osd}", f"umount /var/lib/ceph/osd/ceph-{osd}")
+    play([{"cairn.hci.ceph_osd_daemon": {"id": osd, **step}} for step in ({"running": False}, {"state": "absent"})])
     site({})
 
 

@@ -118,14 +118,21 @@ class CephOsdDaemon(CephResource):
             same = shall is None or shall == current["running"]
             return [] if same else [Change("running", current["running"], shall)]
         ident = current["id"]
-        if any(osd["id"] == ident for osd in self.known.values()):
+        self.check(ident, wanted)
+        kinds = WIPED[wanted["wipe"]]
+        wiped = ("db" in kinds and current["db"]) or ("block" in kinds and current["data"])
+        return remove() if wiped or current["running"] or current["enabled"] or current["directory"] else []
+
+    def check(self, ident: int, wanted: Object) -> None:
+        """Raise ResourceError for an OSD that is up, or one whose volumes the cluster still has in its map."""
+        known = next((osd for osd in self.known.values() if osd["id"] == ident), None)
+        if known and wanted["wipe"] != "nothing":
             raise ResourceError(
                 f"osd.{ident} is still in the cluster's map; have it destroyed or purged there first, as "
                 "playbooks/remove_osd.yml does."
             )
-        kinds = WIPED[wanted["wipe"]]
-        wiped = ("db" in kinds and current["db"]) or ("block" in kinds and current["data"])
-        return remove() if wiped or current["running"] or current["enabled"] or current["directory"] else []
+        if known and known["up"]:
+            raise ResourceError(f"osd.{ident} is up; stop it first, with running: false.")
 
     def apply(self, current: Object | None, wanted: Object, changes: list[Change]) -> None:
         """Carry out the plan; safe to run again."""

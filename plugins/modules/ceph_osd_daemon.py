@@ -35,7 +35,8 @@ options:
   state: &state
     description:
       - Whether the node has a daemon for the OSD.
-      - V(absent) is refused while the OSD is in the cluster's map and not destroyed there.
+      - V(absent) is refused while the OSD is up. With O(wipe) it is also refused while the OSD is in the cluster's map
+        and not destroyed there; without it, the OSD goes on where its disk is next, on this node or another one.
     type: str
     choices: [present, absent]
     default: present

@@ -219,8 +219,22 @@ def test_plan_of_what_a_node_has(current: dict[str, Any] | None, wanted: dict[st
     assert {change.field: change.after for change in changes} == after
 
 
-def test_what_the_cluster_still_has_is_not_taken_away() -> None:
+@pytest.mark.parametrize(
+    ("up", "wanted", "message"),
+    [
+        (False, GONE | {"wipe": "db"}, r"osd\.3 is still in the cluster's map"),
+        (True, GONE | {"wipe": "all"}, r"osd\.3 is still in the cluster's map"),
+        (True, GONE, r"osd\.3 is up; stop it first"),
+    ],
+)
+def test_what_the_cluster_still_has_is_not_taken_away(up: bool, wanted: dict[str, Any], message: str) -> None:
     resource = CephOsdDaemon(CONNECTION)
-    resource.known = {"u": {"id": 3}}
-    with pytest.raises(ResourceError, match=r"osd\.3 is still in the cluster's map"):
-        resource.plan(HERE, GONE)
+    resource.known = {"u": {"id": 3, "up": up}}
+    with pytest.raises(ResourceError, match=message):
+        resource.plan(HERE, wanted)
+
+
+def test_an_osd_that_goes_to_another_host_is_let_go() -> None:
+    resource = CephOsdDaemon(CONNECTION)
+    resource.known = {"u": {"id": 3, "up": False}}
+    assert [change.field for change in resource.plan(HERE, GONE)] == ["state"]
