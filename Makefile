@@ -99,6 +99,7 @@ bench: $(patsubst benchmarks/%.py,bench-%,$(filter-out benchmarks/_% $(APART:%=b
 
 bench-failover: ## nodes killed and cut off, again and again, and the same with the defaults of Pacemaker; takes hours
 
+bench-placement: export INVENTORY = molecule/passthrough_smoke/hosts
 bench-placement: ## OSDs in storage VMs and on the nodes, on a lab of the scenario passthrough_smoke; takes half an hour
 
 bench-%: venv

@@ -168,7 +168,8 @@ options:
   pci_devices: &pci_devices
     description:
       - All PCI devices of the node that it has, as addresses such as V(0000:03:00.0). Others are taken away.
-      - M(cairn.hci.pci_device) must keep them for guests. A domain that runs gets or loses them with the next start.
+      - M(cairn.hci.pci_device) must keep them for guests. A domain that runs gets a further one at once, where it
+        has a free PCIe port, and loses one with the next start.
     type: list
     elements: str
   cloud_init: &cloud_init

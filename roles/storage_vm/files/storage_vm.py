@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import select
 import socket
 import sys
 import time
@@ -20,9 +21,9 @@ import libvirt
 PATIENCE = 60
 # Seconds after which a guest is asked again: one that boots hears nothing.
 AGAIN = 10
-# Seconds between two looks whether it still runs.
-LOOK = 2
 DEVICES = Path("/sys/bus/pci/devices")
+# Where libvirt writes the number of each guest's process.
+PROCESSES = Path("/run/libvirt/qemu")
 # As the OSDs of other nodes: a guest goes before what all guests need.
 OOM_SCORE_ADJUST = "-900"
 
@@ -42,19 +43,10 @@ def start(connection: libvirt.virConnect, name: str) -> bool:
     return True
 
 
-def protect(name: str) -> None:
-    """Have the kernel kill others first when memory runs out."""
-    try:
-        pid = Path(f"/run/libvirt/qemu/{name}.pid").read_text().strip()
-        Path(f"/proc/{pid}/oom_score_adj").write_text(OOM_SCORE_ADJUST)
-    except OSError as error:
-        print(f"{name} is not protected when memory runs out: {error}", flush=True)
-
-
 def drop_dead_devices(domain: libvirt.virDomain) -> bool:
     """Whether it was to have devices that the node has no more. It is to start without: its other disks are needed."""
-    dead = []
-    for device in ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)).iterfind("devices/hostdev"):
+    dead, configured = [], ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+    for device in configured.iterfind("devices/hostdev[@type='pci']"):
         place = device.find("source/address")
         numbers = [int(place.get(part, "0"), 16) for part in ("domain", "bus", "slot", "function")]
         address = "{:04x}:{:02x}:{:02x}.{:x}".format(*numbers)
@@ -73,17 +65,19 @@ def notify(state: str) -> None:
         link.send(state.encode())
 
 
-def keep(connection: libvirt.virConnect, name: str) -> bool:
-    """Start it, and return False when it runs no more; systemd starts it again then."""
-    if not start(connection, name):
-        return False
-    protect(name)
+def watch(name: str) -> None:
+    """Tell systemd that it runs, and wait until it does no more."""
+    process = int((PROCESSES / f"{name}.pid").read_text())
+    handle = os.pidfd_open(process)
+    try:
+        Path(f"/proc/{process}/oom_score_adj").write_text(OOM_SCORE_ADJUST)
+    except OSError as error:
+        print(f"{name} is not spared when memory runs out: {error}", flush=True)
     notify("READY=1")
-    domain = connection.lookupByName(name)
-    while domain.isActive():
-        time.sleep(LOOK)
+    # Readable when the process ends (pidfd_open(2)), whatever becomes of libvirt's daemon meanwhile.
+    select.select([handle], [], [])
+    os.close(handle)
     print(f"{name} has ended", flush=True)
-    return False
 
 
 def running(connection: libvirt.virConnect) -> dict[str, libvirt.virDomain]:
@@ -119,10 +113,14 @@ def main() -> int:
     given = parser.parse_args()
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
     with libvirt.open("qemu:///system") as connection:
-        if given.action == "keep":
-            return 0 if keep(connection, given.name) else 1
-        others = running(connection).keys() - {given.name}
-        return 0 if stop(connection, {given.name} if given.action == "stop" else set(others), given.timeout) else 1
+        if given.action != "keep":
+            others = running(connection).keys() - {given.name}
+            return 0 if stop(connection, {given.name} if given.action == "stop" else set(others), given.timeout) else 1
+        started = start(connection, given.name)
+    if started:
+        watch(given.name)
+    # Whatever ended it, systemd starts it again.
+    return 1
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -42,35 +44,52 @@ def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     (tmp_path / "0000:03:00.0").mkdir()
     monkeypatch.setattr(module, "DEVICES", tmp_path)
     monkeypatch.setattr(module, "notify", MagicMock())
+    monkeypatch.setattr(module, "PROCESSES", tmp_path)
+    monkeypatch.setattr(module, "OOM_SCORE_ADJUST", "500")
     return module
 
 
-def kept(program: Any, domain: MagicMock) -> bool:
-    """Whether the program ends well."""
-    connection = MagicMock(**{"lookupByName.return_value": domain})
-    return bool(program.keep(connection, "store1"))
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """What stands for QEMU: it ends when its input does."""
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as cat:
+        (tmp_path / "store1.pid").write_text(f"{cat.pid}\n")
+        yield cat
+
+
+def started(program: Any, domain: MagicMock) -> bool:
+    """Whether the program has started it."""
+    return bool(program.start(MagicMock(**{"lookupByName.return_value": domain}), "store1"))
 
 
 def test_it_starts_without_a_device_that_is_dead(program: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    domain = store1(*[False] * 8, True, False)
+    domain = store1(*[False] * 8, True)
     domain.create.side_effect = [*[LibvirtError("not found")] * 7, None]
-    kept(program, domain)
+    assert started(program, domain)
     (call,) = domain.detachDeviceFlags.call_args_list
     assert 'bus="0x0a"' in call.args[0].replace("'", '"')
     assert call.args[1] == 2
     assert "store1 is started without 0000:0a:00.0, which this node has no more" in capsys.readouterr().out
-    program.notify.assert_called_once_with("READY=1")
 
 
 def test_what_can_not_start_otherwise_fails(program: Any, tmp_path: Path) -> None:
     (tmp_path / "0000:0a:00.0").mkdir()
     domain = store1(*[False] * 20)
     domain.create.side_effect = LibvirtError("no bridge")
-    assert kept(program, domain) is False
+    assert not started(program, domain)
     domain.detachDeviceFlags.assert_not_called()
-    program.notify.assert_not_called()
 
 
-def test_one_that_ends_is_started_again_by_systemd(program: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert kept(program, store1(True, True, True, False)) is False
+def test_it_is_watched_until_it_ends(
+    program: Any, process: subprocess.Popen[bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def end(state: str) -> None:
+        """It is said to be ready while QEMU runs, with less to fear than others; then QEMU ends."""
+        assert (state, process.poll()) == ("READY=1", None)
+        assert Path(f"/proc/{process.pid}/oom_score_adj").read_text() == "500\n"
+        assert process.stdin
+        process.stdin.close()
+
+    program.notify.side_effect = end
+    program.watch("store1")
     assert "store1 has ended" in capsys.readouterr().out

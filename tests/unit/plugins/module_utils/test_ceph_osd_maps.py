@@ -6,10 +6,12 @@ import re
 from typing import Any
 
 import pytest
+from ansible_collections.cairn.hci.plugins.module_utils import _ceph_osd_make, _lvm
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_progress as progress
 from ansible_collections.cairn.hci.plugins.module_utils import _ceph_room as room
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_osd_daemons import CephOsdDaemon
 from ansible_collections.cairn.hci.plugins.module_utils._ceph_osd_maps import CephOsdMap, available, read
+from ansible_collections.cairn.hci.plugins.module_utils._ceph_purge import CephPurge
 from ansible_collections.cairn.hci.plugins.module_utils._resource import ResourceError
 
 GIB = 1 << 30
@@ -238,3 +240,24 @@ def test_an_osd_that_goes_to_another_host_is_let_go() -> None:
     resource = CephOsdDaemon(CONNECTION)
     resource.known = {"u": {"id": 3, "up": False}}
     assert [change.field for change in resource.plan(HERE, GONE)] == ["state"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "emptied", "removed"),
+    [
+        ([{"ceph.cluster_fsid": "f"}, {"ceph.cluster_fsid": "f"}], 1, []),
+        ([{"ceph.cluster_fsid": "f"}, {}], 0, ["v0"]),
+        ([{"ceph.cluster_fsid": "f"}, {"ceph.cluster_fsid": "other"}], 0, ["v0"]),
+    ],
+    ids=["all are the cluster's", "a system beside it", "another cluster beside it"],
+)
+def test_of_a_disk_only_what_is_the_clusters_is_erased(
+    monkeypatch: pytest.MonkeyPatch, tags: list[dict[str, str]], emptied: int, removed: list[str]
+) -> None:
+    disks: list[Any] = []
+    volumes: list[str] = []
+    monkeypatch.setattr(_ceph_osd_make, "empty", disks.append)
+    monkeypatch.setattr(_lvm, "remove_volume", lambda volume: volumes.append(volume["name"]))
+    there = [{"name": f"v{n}", "group": "debian-vg", "tags": tag, "label": None} for n, tag in enumerate(tags)]
+    CephPurge({}).empty({"lvm": {"volumes": there}}, "f")
+    assert (len(disks), volumes) == (emptied, removed)
