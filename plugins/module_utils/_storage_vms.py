@@ -244,7 +244,7 @@ def _check_room(vm: Machine, node: Machine, inventory: Inventory) -> Iterator[st
     least = LEAST_SYSTEM_MEMORY + count * parse_size(node.get("ceph_osd_memory"))
     if parse_size(vm.get("vm_memory")) < least:
         yield (
-            f"vm_memory {vm.get('vm_memory')} is too little for {count} OSD{'s' if count > 1 else ''} with "
+            f"vm_memory {vm.get('vm_memory')} is too little for {count} OSD{'s' if count != 1 else ''} with "
             f"ceph_osd_memory {node.get('ceph_osd_memory')}; give at least {format_size(least)}, or leave "
             f"it empty (vm_memory: ) for {memory(node, count)}."
         )
