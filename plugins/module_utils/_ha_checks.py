@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from ansible_collections.cairn.hci.plugins.module_utils import _ha_spare
-from ansible_collections.cairn.hci.plugins.module_utils._ha_plan import PORTS, levels, node_ids, protected
+from ansible_collections.cairn.hci.plugins.module_utils._ha_plan import PORTS, levels, node_ids, protected, watchdog
 from ansible_collections.cairn.hci.plugins.module_utils._ha_spare import Bond
 from ansible_collections.cairn.hci.plugins.module_utils._inventory import Inventory, Machine, attempt, check_once
 from ansible_collections.cairn.hci.plugins.module_utils._placement import Guest, Host
@@ -100,6 +100,13 @@ def check_fencing(inventory: Inventory, problems: Problems) -> None:
         if bmc and node.name in errors:
             error = errors[node.name].rstrip(".")
             problems.add(node.name, f"ha_bmc: {_place(bmc)}: {error}; correct ha_bmc, or the controller.")
+        found, named = ((node.facts or {}).get("ha") or {}).get("watchdogs"), watchdog(node)
+        if found is not None and named and named not in (*found, *(["/dev/watchdog"] if found else [])):
+            problems.add(
+                node.name,
+                f"ha_watchdog: {named} is not there, and {some(found) or 'no other'} is; correct it, or have its "
+                "driver loaded at every boot.",
+            )
         # The watchdog of a node that gave no answer is not known.
         if not levels(node, inventory, node.name not in members) and (node.facts or node.get("ha_watchdog") == "none"):
             problems.add(

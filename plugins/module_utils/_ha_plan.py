@@ -103,8 +103,8 @@ def watchdog(node: Machine) -> str | None:
     """The node's watchdog device."""
     wanted = node.get("ha_watchdog")
     if wanted == "auto":
-        found = ((node.facts or {}).get("ha") or {}).get("watchdog")
-        return str(found) if found else None
+        found = ((node.facts or {}).get("ha") or {}).get("watchdogs")
+        return str(found[0]) if found else None
     return None if wanted == "none" else str(wanted)
 
 

@@ -63,18 +63,17 @@ def remote(root: Path) -> bool:
 
 
 def report(root: Path = ROOT) -> Object:
-    """The ids that nodes have, what runs here, the services that are installed, and the watchdog.
+    """The ids that nodes have, what runs here, the services that are installed, and the watchdogs.
 
     `running` is corosync, `remote` what a remote node has in its place.
     `watchdog_timeout` is what the watchdog is fed with now.
     """
     text = read_text(root / "etc/corosync/corosync.conf")
-    watchdogs = sorted(str(path) for path in root.glob("dev/watchdog[0-9]*"))
     return {
         "nodes": corosync(text),
         "running": alive("run/corosync.pid", root),
         "remote": remote(root),
         "services": [unit for unit in SERVICES if (root / "usr/lib/systemd/system" / unit).exists()],
-        "watchdog": watchdogs[0] if watchdogs else None,
+        "watchdogs": sorted(str(path) for path in root.glob("dev/watchdog[0-9]*")),
         "watchdog_timeout": sbd(root),
     }

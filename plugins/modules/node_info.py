@@ -170,7 +170,7 @@ node:
     ha:
       nodes: {node1: 1, node2: 2, node3: 3}
       running: true
-      watchdog: /dev/watchdog0
+      watchdogs: [/dev/watchdog0]
       bmc: {name: node2, error: null, cipher: 17}
     missing_packages: []
     packages_interrupted: false

@@ -99,7 +99,7 @@ def facts(place: int) -> dict[str, Any]:
         "clock": 1795224376.9,
         "clock_offset": 0.01,
         "clock_error": 0.02,
-        "ha": {"nodes": {}, "watchdog": None, "bmc": None},
+        "ha": {"nodes": {}, "watchdogs": [], "bmc": None},
     }
 
 
@@ -148,7 +148,7 @@ class World:
         """High availability with a BMC and a watchdog for each node."""
         self.nodes["ha_enabled"] = True
         for place, name in enumerate(self.groups["nodes"], 1):
-            self.facts[name]["ha"]["watchdog"] = "/dev/watchdog0"
+            self.facts[name]["ha"]["watchdogs"] = ["/dev/watchdog0"]
             self.hosts[name]["ha_bmc"] = {"address": f"192.0.2.{200 + place}", "user": "admin", "password": "S3cret"}
 
     def variables(self) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def every(**variables: Any) -> Change:
 def without_fence(world: Any) -> None:
     """node1 has neither BMC nor watchdog."""
     del world.hosts["node1"]["ha_bmc"]
-    world.facts["node1"]["ha"]["watchdog"] = None
+    world.facts["node1"]["ha"]["watchdogs"] = []
 
 
 def ids(**known: int) -> Change:
@@ -98,6 +98,16 @@ CASES = {
         "node1: nothing can fence it when it is lost; give ha_bmc or a watchdog (ha_watchdog), accept the "
         "storage fence by "
         "itself with ha_storage_fencing: alone, or go without with ha_fencing: false.",
+    ),
+    "a watchdog that of another number": (
+        put(*NODE1, "ha_watchdog", "/dev/watchdog1"),
+        "node1: ha_watchdog: /dev/watchdog1 is not there, and /dev/watchdog0 is; correct it, or have its driver loaded "
+        "at every boot.",
+    ),
+    "a watchdog where there is none": (
+        both(put(*NODE1, "ha_watchdog", "/dev/watchdog"), put("facts", "node1", "ha", "watchdogs", [])),
+        "node1: ha_watchdog: /dev/watchdog is not there, and no other is; correct it, or have its driver loaded at "
+        "every boot.",
     ),
     "BMC without a password": (
         put(*NODE1, "ha_bmc", {"address": "192.0.2.201", "user": "admin"}),
@@ -206,7 +216,12 @@ def test_one_sentence(cluster: Any, case: str) -> None:
 ACCEPTED = {
     "no fencing": both(without_fence, put("nodes", "ha_fencing", False)),
     "the storage alone": both(without_fence, put("nodes", "ha_storage_fencing", "alone")),
-    "a watchdog that is named": both(without_fence, put(*NODE1, "ha_watchdog", "/dev/watchdog1")),
+    "a watchdog that is named": both(
+        without_fence,
+        put("facts", "node1", "ha", "watchdogs", ["/dev/watchdog0", "/dev/watchdog1"]),
+        put(*NODE1, "ha_watchdog", "/dev/watchdog1"),
+    ),
+    "a watchdog by its old name": put(*NODE1, "ha_watchdog", "/dev/watchdog"),
     "no spare room": both(put("nodes", "ha_spare", False), put(*WEB, "vm_memory", "26GiB"), room(node2=40)),
     "one node": both(put("nodes", "ha_spare", False), put(*WEB, "vm_nodes", ["node1"])),
     "one node, bound": put(*WEB, "vm_node", "node1"),

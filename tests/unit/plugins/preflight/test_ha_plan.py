@@ -81,7 +81,7 @@ def test_levels(cluster: Any, plan: Plan, having: str, storage: str, levels: lis
     if "bmc" not in having:
         del cluster.hosts["node1"]["ha_bmc"]
     if "watchdog" not in having:
-        cluster.facts["node1"]["ha"]["watchdog"] = None
+        cluster.facts["node1"]["ha"]["watchdogs"] = []
     ha = plan()["ha"]
     assert ha["levels"]["node1"] == levels
     watched = next(one["parameters"]["pcmk_host_list"] for one in ha["devices"] if one["id"] == "watchdog")
@@ -142,7 +142,7 @@ def test_who_is_a_remote_node_stays_one(cluster: Any) -> None:
 def test_a_remote_node_is_not_fenced_by_the_storage_alone(plan: Plan, cluster: Any) -> None:
     cluster.nodes["ha_storage_fencing"] = "alone"
     for name in ("node1", "node2", "node3"):
-        cluster.facts[name]["ha"]["watchdog"] = None
+        cluster.facts[name]["ha"]["watchdogs"] = []
     cluster.facts["node3"]["ha"]["services"] = ["pacemaker_remote.service"]
     levels = plan()["ha"]["levels"]
     assert levels["node1"] == [["fence-storage", "fence-bmc-node1"], ["fence-storage"]]
@@ -162,7 +162,7 @@ def test_a_watchdog_counts_when_it_is_fed(
     plan: Plan, cluster: Any, running: bool, fed: int | None, timeout: int | None
 ) -> None:
     for name in ("node1", "node2", "node3"):
-        cluster.facts[name]["ha"] |= {"running": running, "watchdog": "/dev/watchdog0", "watchdog_timeout": fed}
+        cluster.facts[name]["ha"] |= {"running": running, "watchdogs": ["/dev/watchdog0"], "watchdog_timeout": fed}
     ha = plan()["ha"]
     assert ha["watchdog"]["node1"] == "/dev/watchdog0", "it is prepared in any case"
     assert ha["watchdog_timeout"] == timeout

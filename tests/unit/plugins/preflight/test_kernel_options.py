@@ -110,7 +110,7 @@ def test_consent(world: Any, plan: Plan, changes: dict[str, Any], reboot: bool, 
     ("facts", "reason"),
     [
         ({"domains": [RUNNING]}, "it runs web2"),
-        ({"ha": {"nodes": {}, "watchdog": None, "bmc": None, "running": True}}, "it is a part of a running cluster"),
+        ({"ha": {"nodes": {}, "watchdogs": [], "bmc": None, "running": True}}, "it is a part of a running cluster"),
     ],
 )
 def test_a_node_in_use_is_not_rebooted(world: Any, plan: Plan, facts: dict[str, Any], reason: str) -> None:
