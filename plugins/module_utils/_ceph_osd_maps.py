@@ -151,14 +151,14 @@ class CephOsdMap(CephResource):
         names, key = [str(ident)], f"{REPLACING}{ident}"
         if wanted["state"] == "destroyed":
             self.cluster.command({"prefix": "config-key set", "key": key, "val": found["uuid"]})
+        if wanted["state"] == "absent":
+            self.cluster.command({"prefix": "config-key rm", "key": key})
         if wanted["state"] in ("absent", "destroyed"):
             verb = "purge" if wanted["state"] == "absent" else "destroy"
             self.cluster.command({"prefix": "osd down", "ids": names})
             # The manager takes no OSD that is down for safe while another one is not clean: that was looked at before.
             consent = {"yes_i_really_mean_it": True} | ({} if found["safe"] else {"force": True})
             self.cluster.command({"prefix": f"osd {verb}", "id": ident, **consent}, manager=True)
-        if wanted["state"] == "absent":
-            self.cluster.command({"prefix": "config-key rm", "key": key})
         for change in changes:
             if change.field == "weight":
                 reweight = {"prefix": "osd crush reweight", "name": f"osd.{ident}", "weight": change.after}

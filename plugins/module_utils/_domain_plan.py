@@ -206,10 +206,13 @@ def moved(now: Object, item: Object) -> Object:
 
 def limited_to_ports(changes: list[Change], current: Object, live: Object | None) -> list[Change]:
     """What finds no free PCIe port in the running domain waits for a restart; libvirt adds the port then."""
-    free = None if live is None else live["facts"]["ports"]
-    if free is None:
+    if live is None or live["facts"]["ports"] is None:
         return changes
+    free = live["facts"]["ports"]
     configured = {f"{kind}.{item['name']}" for kind in LIVE_FIELDS for item in current[kind]}
+    for change in changes:
+        if change.field == "pci_devices" and not change.restart:
+            free -= len(set(change.after) - set(live["pci_devices"]))
     found = []
     for change in changes:
         on_port = change.action == "plug" and not change.restart and change.after.get("bus", "virtio") == "virtio"

@@ -70,6 +70,9 @@ def to_dict(cluster: Cluster, ignore: Collection[str] = ()) -> Object:
     """Ask the monitors for everything, six commands in all."""
     status = cluster.command({"prefix": "status"})
     monitors = status["monmap"].get("mons") or cluster.command({"prefix": "mon dump"})["mons"]
+    dump = cluster.command({"prefix": "osd dump"})
+    destroyed = {osd["osd"] for osd in dump["osds"] if "destroyed" in osd["state"]}
+    nodes = cluster.command({"prefix": "osd df", "output_method": "tree"}, manager=True)["nodes"]
     return {
         "fsid": status["fsid"],
         "health": status["health"]["status"],
@@ -78,8 +81,8 @@ def to_dict(cluster: Cluster, ignore: Collection[str] = ()) -> Object:
         "monitors": sorted(monitor["name"] for monitor in monitors),
         "quorum": sorted(status["quorum_names"]),
         "managers": managers(cluster.command({"prefix": "mgr dump"})),
-        "osds": osds(cluster.command({"prefix": "osd df", "output_method": "tree"}, manager=True)["nodes"]),
-        "fenced": fenced(cluster.command({"prefix": "osd dump"})),
+        "osds": [osd | {"destroyed": osd["id"] in destroyed} for osd in osds(nodes)],
+        "fenced": fenced(dump),
         "pools": pools(
             cluster.command({"prefix": "osd pool ls", "detail": "detail"}),
             cluster.command({"prefix": "df"})["pools"],

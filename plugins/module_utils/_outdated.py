@@ -23,6 +23,8 @@ REPLACED = re.compile(r"r-xp .* (/(?:usr|lib|lib64|opt)/\S+) \(deleted\)$", re.M
 SERVICE = re.compile(r"/system\.slice/(?:.*/)?([^/]+\.service)(?:/|$)", re.MULTILINE)
 # What can't be restarted without taking the rest with it.
 FOUNDATIONS = {"dbus.service", "sbd.service", "sbd_remote.service", "systemd-logind.service"}
+# What only watches needs no newer library, and its restart would stop what it watches.
+WATCHERS = {"cairn-storage-vm.service"}
 
 
 def natural(text: str) -> list[tuple[int, str]]:
@@ -53,6 +55,6 @@ def outdated(running: str, root: Path = ROOT) -> Object:
     for number, service, file in sorted(processes(root)):
         if number == 1 or service in FOUNDATIONS:
             reasons.append(f"{service or 'the init process'} runs on a {file} that was replaced")
-        elif service:
+        elif service and service not in WATCHERS:
             services.add(service)
     return {"reboot": reasons, "services": sorted(services)}

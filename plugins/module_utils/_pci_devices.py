@@ -8,6 +8,8 @@ Private to the collection.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from ansible_collections.cairn.hci.plugins.module_utils import (
     _kernel_options,
     _node,
@@ -85,7 +87,10 @@ class PciDevices(Resource):
         note, condition = root / _node_pci.NOTES / address, root / _node_pci.CONDITION.format(address=address)
         if wanted["state"] == "absent":
             if device["id"]:
-                run("driverctl", "unset-override", address)
+                # Where no driver takes the device, driverctl would end before it forgets it.
+                run("driverctl", "--noprobe", "unset-override", address)
+                with suppress(OSError):
+                    (root / "sys/bus/pci/drivers_probe").write_text(address, encoding="utf-8")
             # It knows only devices that are there.
             for path in (note, condition, *(root / _node_pci.KEPT).glob(f"*{address}")):
                 path.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.cairn.hci.plugins.module_utils._block_device import busy
@@ -58,11 +59,11 @@ def guests(root: Path = ROOT) -> set[str]:
     """The files that QEMU has open: disks, and groups of VFIO."""
     found = set()
     for process in root.glob("proc/[0-9]*"):
-        try:
+        with suppress(OSError):  # It has ended, or is a thread of the kernel's.
             if os.path.basename(os.readlink(process / "exe")).startswith("qemu-system"):
-                found |= {os.readlink(one) for one in (process / "fd").iterdir()}
-        except OSError:  # It has ended, or is a thread of the kernel's.
-            continue
+                for one in (process / "fd").iterdir():
+                    with suppress(FileNotFoundError):  # Closed meanwhile.
+                        found.add(os.readlink(one))
     return found
 
 

@@ -27,6 +27,8 @@ LEAST_SYSTEM_MEMORY = 512 * MIB
 OSD_SHARE = 1.2
 # Without an address of its own in the storage network, a storage VM has that of its node and so many more.
 ADDRESS_STEP = 100
+# The names of a disk that are not the kernel's begin so.
+LASTING = "/dev/disk/by-"
 
 
 def given_away(node: Machine) -> bool:
@@ -86,7 +88,8 @@ def consents(node: Machine, chosen: list[Object]) -> list[str]:
     The kernel's name of a disk that was given away may be another disk's by now, and says nothing of it.
     """
     wipe = node.get("ceph_osd_wipe") or []
-    meant = [device | ({"aliases": []} if device.get("kept") else {}) for device in chosen]
+    lasting = [[name for name in device["aliases"] if name.startswith(LASTING)] for device in chosen]
+    meant = [one | {"aliases": names} if one.get("kept") else one for one, names in zip(chosen, lasting, strict=True)]
     return [device["path"] for device in meant if _ceph_devices.consented(device, wipe)]
 
 

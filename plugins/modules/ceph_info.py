@@ -50,7 +50,7 @@ ceph:
     quorum: [node1, node2, node3]
     managers: [node1, node2, node3]
     osds:
-      - {id: 0, host: node1, class: ssd, up: true, in: true, size: 8589934592, used: 30408704}
+      - {id: 0, host: node1, class: ssd, up: true, in: true, destroyed: false, size: 8589934592, used: 30408704}
     fenced: []
     pools:
       - {name: vms, size: 3, min_size: 2, pg_num: 32, stored: 1073741824, available: 7730941132}

@@ -44,17 +44,18 @@ def start(connection: libvirt.virConnect, name: str) -> bool:
 
 
 def drop_dead_devices(domain: libvirt.virDomain) -> bool:
-    """Whether it was to have devices that the node has no more. It is to start without: its other disks are needed."""
+    """Whether it was to have devices that are not there, or not set aside: its other disks are needed without them."""
     dead, configured = [], ET.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
     for device in configured.iterfind("devices/hostdev[@type='pci']"):
         place = device.find("source/address")
         numbers = [int(place.get(part, "0"), 16) for part in ("domain", "bus", "slot", "function")]
         address = "{:04x}:{:02x}:{:02x}.{:x}".format(*numbers)
-        if not (DEVICES / address).exists():
+        # Another card in the slot stays with the node's own driver.
+        if os.path.basename(os.path.realpath(DEVICES / address / "driver")) != "vfio-pci":
             dead.append(address)
             domain.detachDeviceFlags(ET.tostring(device, "unicode"), libvirt.VIR_DOMAIN_AFFECT_CONFIG)
     if dead:
-        print(f"{domain.name()} is started without {', '.join(dead)}, which this node has no more", flush=True)
+        print(f"{domain.name()} is started without {', '.join(dead)}: not there, or another card by now", flush=True)
     return bool(dead)
 
 

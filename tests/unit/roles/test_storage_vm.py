@@ -18,7 +18,7 @@ DEVICE = (
     "<hostdev mode='subsystem' type='pci'><source><address domain='0x0000' bus='0x{}' slot='0x00' function='0x0'/>"
     "</source></hostdev>"
 )
-XML = f"<domain><devices>{DEVICE.format('03')}{DEVICE.format('0a')}</devices></domain>"
+XML = f"<domain><devices>{''.join(map(DEVICE.format, ('03', '0a', '0b')))}</devices></domain>"
 
 
 class LibvirtError(Exception):
@@ -30,9 +30,16 @@ def store1(*active: bool) -> MagicMock:
     return MagicMock(**{"name.return_value": "store1", "XMLDesc.return_value": XML, "isActive.side_effect": active})
 
 
+def bind(device: Path, driver: str) -> None:
+    """A PCI device and its driver, as sysfs shows them."""
+    device.mkdir(exist_ok=True)
+    (device / "driver").unlink(missing_ok=True)
+    (device / "driver").symlink_to(f"../../drivers/{driver}")
+
+
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """The program, on a node that has the device 0000:03:00.0."""
+    """The program, on a node that has set 0000:03:00.0 aside for it, and not 0000:0b:00.0, another card by now."""
     monkeypatch.setitem(sys.modules, "libvirt", MagicMock(libvirtError=LibvirtError, VIR_DOMAIN_AFFECT_CONFIG=2))
     spec = importlib.util.spec_from_file_location("storage_vm", PROGRAM)
     assert spec
@@ -41,7 +48,8 @@ def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     spec.loader.exec_module(module)
     clock = iter(range(0, 10000, 10))
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _seconds: None))
-    (tmp_path / "0000:03:00.0").mkdir()
+    bind(tmp_path / "0000:03:00.0", "vfio-pci")
+    bind(tmp_path / "0000:0b:00.0", "nvme")
     monkeypatch.setattr(module, "DEVICES", tmp_path)
     monkeypatch.setattr(module, "notify", MagicMock())
     monkeypatch.setattr(module, "PROCESSES", tmp_path)
@@ -62,18 +70,19 @@ def started(program: Any, domain: MagicMock) -> bool:
     return bool(program.start(MagicMock(**{"lookupByName.return_value": domain}), "store1"))
 
 
-def test_it_starts_without_a_device_that_is_dead(program: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_starts_without_devices_that_it_can_not_have(program: Any, capsys: pytest.CaptureFixture[str]) -> None:
     domain = store1(*[False] * 8, True)
     domain.create.side_effect = [*[LibvirtError("not found")] * 7, None]
     assert started(program, domain)
-    (call,) = domain.detachDeviceFlags.call_args_list
-    assert 'bus="0x0a"' in call.args[0].replace("'", '"')
-    assert call.args[1] == 2
-    assert "store1 is started without 0000:0a:00.0, which this node has no more" in capsys.readouterr().out
+    calls = domain.detachDeviceFlags.call_args_list
+    assert [call.args[0].split('bus="0x')[1][:2] for call in calls] == ["0a", "0b"]
+    assert {call.args[1] for call in calls} == {2}
+    assert "store1 is started without 0000:0a:00.0, 0000:0b:00.0: not there" in capsys.readouterr().out
 
 
 def test_what_can_not_start_otherwise_fails(program: Any, tmp_path: Path) -> None:
-    (tmp_path / "0000:0a:00.0").mkdir()
+    for bus in ("0a", "0b"):
+        bind(tmp_path / f"0000:{bus}:00.0", "vfio-pci")
     domain = store1(*[False] * 20)
     domain.create.side_effect = LibvirtError("no bridge")
     assert not started(program, domain)

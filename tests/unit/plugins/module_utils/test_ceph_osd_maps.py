@@ -149,7 +149,7 @@ def test_an_unfinished_replacement_is_known(keys: dict[str, str], replacing: boo
     ("state", "asked"),
     [
         ("destroyed", ["config-key set", "osd down", "osd destroy"]),
-        ("absent", ["osd down", "osd purge", "config-key rm"]),
+        ("absent", ["config-key rm", "osd down", "osd purge"]),
     ],
 )
 def test_a_replacement_is_noted_before_it_begins(state: str, asked: list[str]) -> None:

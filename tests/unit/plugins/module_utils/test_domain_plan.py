@@ -161,6 +161,14 @@ def test_a_device_is_plugged_and_none_is_taken(
     assert steps(current, full, pci_devices=wanted) == ([] if config == wanted else [("pci_devices", "update", True)])
 
 
+def test_a_port_is_given_once() -> None:
+    one = LIVE | {"pci_devices": [], "facts": FACTS | {"ports": 1}}
+    assert steps(CONFIG | {"pci_devices": []}, one, pci_devices=[ONE], disks=[ROOT, DATA]) == [
+        ("pci_devices", "update", False),
+        ("disks.data", "plug", True),
+    ]
+
+
 def test_memory_without_slots_waits() -> None:
     for facts in ({"slots": 0}, {"ceiling": 0, "slots": 0}):
         assert steps(CONFIG, LIVE | {"facts": FACTS | facts}, memory="3GiB") == [("memory", "update", True)]

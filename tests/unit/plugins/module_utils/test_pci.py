@@ -223,13 +223,15 @@ def devices(node: Node, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[s
     kept = node.root / "etc/driverctl.d"
     kept.mkdir(parents=True)
 
-    def driverctl(_name: str, verb: str, address: str, driver: str = "nvme") -> str:
+    def driverctl(_name: str, *words: str) -> str:
+        verb, address, *driver = [word for word in words if word != "--noprobe"]
         entry = node.root / _pci_uses.DEVICES / address / "driver"
         entry.unlink()
-        entry.symlink_to(f"../../../bus/pci/drivers/{driver}")
         if verb == "set-override":
-            (kept / f"pci-{address}").write_text(driver)
+            entry.symlink_to(f"../../../bus/pci/drivers/{driver[0]}")
+            (kept / f"pci-{address}").write_text(driver[0])
         else:
+            assert "--noprobe" in words, "it ends here where no driver takes the device"
             (kept / f"pci-{address}").unlink()
         return ""
 
@@ -261,6 +263,7 @@ def test_bind_and_unbind(devices: Any, node: Node) -> None:
     assert devices(selector)["changed"] is False, "its disk is gone, and it is still known"
     assert devices(NVME)["changed"] is False
     assert devices(selector, state="absent")["changed"] is True
+    assert (node.root / "sys/bus/pci/drivers_probe").read_text() == NVME
     assert devices(NVME, state="absent")["changed"] is False
     assert os.listdir(node.root / "var/lib/cairn/pci") == []
 

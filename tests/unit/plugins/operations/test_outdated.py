@@ -25,6 +25,7 @@ def process(root: Path, number: int, group: str, maps: str) -> None:
         (7, "/system.slice/libvirtd.service", LIBC, {"services": ["libvirtd.service"]}),
         (7, "/system.slice/system-ceph\\x2dosd.slice/ceph-osd@0.service", LIBC, {"services": ["ceph-osd@0.service"]}),
         (7, "/system.slice/libvirtd.service", DATA, {}),
+        (7, "/system.slice/cairn-storage-vm.service", LIBC, {}),
         (7, "/user.slice/user-0.slice/session-3.scope", LIBC, {}),
         (1, "/init.scope", LIBC, {"reboot": [f"the init process {REPLACED}"]}),
         (9, "/system.slice/dbus.service", LIBC, {"reboot": [f"dbus.service {REPLACED}"]}),

@@ -18,6 +18,7 @@ from .test_pci import device as controller
 Plan = Callable[[], dict[str, Any]]
 Change = Callable[[Any], None]
 DISK1 = "/dev/disk/by-id/nvme-disk1"
+SLOT = "/dev/disk/by-path/pci-0000:03:00.0-nvme-1"
 STORE = ("hosts", "store1")
 
 
@@ -94,11 +95,12 @@ def test_a_disk_that_is_given_away_is_known(storage: Any, plan: Plan, patterns: 
     assert made["nodes"]["node1"]["pci_devices"] == [{"device": DISK1}]
 
 
-@pytest.mark.parametrize(("wipe", "after"), [("/dev/nvme0n1", []), (DISK1, [DISK1])])
+@pytest.mark.parametrize(("wipe", "after"), [("/dev/nvme0n1", []), (DISK1, [DISK1]), (SLOT, [DISK1])])
 def test_the_kernels_name_of_a_disk_that_was_given_away_is_no_consent(
     storage: Any, plan: Plan, wipe: str, after: list[str]
 ) -> None:
     storage.hosts["node1"]["ceph_osd_wipe"] = [wipe]
+    storage.facts["node1"]["osd_devices"][0]["aliases"].append(SLOT)
     assert plan()["storage_vms"]["store1"]["wipe"] == [DISK1]
     give_away(storage)
     assert plan()["storage_vms"]["store1"]["wipe"] == after
