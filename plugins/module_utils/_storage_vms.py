@@ -27,8 +27,8 @@ LEAST_SYSTEM_MEMORY = 512 * MIB
 OSD_SHARE = 1.2
 # Without an address of its own in the storage network, a storage VM has that of its node and so many more.
 ADDRESS_STEP = 100
-# The names of a disk that are not the kernel's begin so.
-LASTING = "/dev/disk/by-"
+# The names of a disk that outlast a boot begin so.
+LASTING = (BY_ID, "/dev/disk/by-path/")
 
 
 def given_away(node: Machine) -> bool:
