@@ -30,13 +30,15 @@ OOM_SCORE_ADJUST = "-900"
 
 def start(connection: libvirt.virConnect, name: str) -> bool:
     """Whether the storage VM runs."""
-    deadline = time.monotonic() + PATIENCE
+    deadline, said = time.monotonic() + PATIENCE, ""
     domain = connection.lookupByName(name)
     while not domain.isActive():
         try:
             domain.create()
         except libvirt.libvirtError as error:
-            print(f"{name} can't be started: {error}", flush=True)
+            if said != str(error):
+                said = str(error)
+                print(f"{name} can't be started: {said}", flush=True)
             if time.monotonic() > deadline and not drop_dead_devices(domain):
                 return False
             time.sleep(1)
