@@ -54,13 +54,13 @@ def supervise(directory: Path) -> int:
         elif process:
             process.terminate()
 
+    if spec.get("qmp"):
+        # QEMU counts the seconds of a machine's clock from its own start, which is on a second for all of them.
+        time.sleep(1 - time.time() % 1)
     signal.signal(signal.SIGTERM, power_off)
     while True:
         for nic in spec["nics"]:
             network.discard(nic["link"])
-        if spec.get("qmp"):
-            # QEMU counts the seconds of the machine's clock from its own start: so nodes have them together.
-            time.sleep(1 - time.time() % 1)
         process = subprocess.Popen(spec["command"], env={**os.environ, **spec.get("environment", {})})
         plug_all(spec["nics"], directory / "unplugged", process, spec.get("qmp"))
         code = process.wait()

@@ -99,7 +99,7 @@ CASES = {
         "storage fence by "
         "itself with ha_storage_fencing: alone, or go without with ha_fencing: false.",
     ),
-    "a watchdog that of another number": (
+    "a watchdog of another number": (
         put(*NODE1, "ha_watchdog", "/dev/watchdog1"),
         "node1: ha_watchdog: /dev/watchdog1 is not there, and /dev/watchdog0 is; correct it, or have its driver loaded "
         "at every boot.",
