@@ -52,22 +52,6 @@ linux /vmlinuz root=LABEL={LABEL} ro {KERNEL_OPTIONS} quiet
 initrd /initrd.img
 boot
 """
-# The kernel takes whole seconds from the machine's clock, late where it is slow: nodes were 1.5 s apart. No time server
-# is reached from a lab, so this waits for the beginning of a second. It sets the clock by what is missing,
-# which stays right however long date takes to start.
-CLOCK = """\
-[Unit]
-Description=Set the clock
-DefaultDependencies=no
-Before=sysinit.target
-[Service]
-Type=oneshot
-WorkingDirectory=/sys/class/rtc/rtc0
-ExecStart=/bin/bash -c 'read -r now < since_epoch; next=$now; \
-while [ "$next" = "$now" ]; do read -r next < since_epoch; done; \
-off=$((next * 1000000 - $${EPOCHREALTIME/./})); \
-date --set="$(printf "now %%+.6f seconds" "$${off}e-6")"'
-"""
 
 
 def hardware() -> list[str]:
@@ -165,8 +149,6 @@ class QemuDriver(Driver):
                 _udev_rule(path) for path in node.disks if not path.startswith(OWN_NAMES)
             ),
             "etc/fstab": f"LABEL={LABEL} / ext4 errors=remount-ro 0 1\n",
-            "etc/systemd/system/lab-clock.service": CLOCK,
-            "etc/systemd/system/sysinit.target.d/lab-clock.conf": "[Unit]\nWants=lab-clock.service\n",
             "etc/default/grub": GRUB_DEFAULTS,
             "boot/grub/grub.cfg": GRUB_MENU,
         }

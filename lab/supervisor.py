@@ -54,9 +54,6 @@ def supervise(directory: Path) -> int:
         elif process:
             process.terminate()
 
-    if spec.get("qmp"):
-        # QEMU counts the seconds of a machine's clock from its own start, which is on a second for all of them.
-        time.sleep(1 - time.time() % 1)
     signal.signal(signal.SIGTERM, power_off)
     while True:
         for nic in spec["nics"]:
