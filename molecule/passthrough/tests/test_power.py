@@ -14,12 +14,22 @@ from testinfra.utils.ansible_runner import AnsibleRunner
 WHOLE_SECONDS = 3600.0
 # Until the others take an OSD for dead (osd_heartbeat_grace is 20 s), and what the slow processors add.
 NOTICE_SECONDS = 300.0
+# Ceph's mon_clock_drift_allowed, unless it is set; and twice the time between two looks (mon_timecheck_interval).
+CLOCK_DRIFT, CLOCK_SECONDS = 0.05, 600.0
 
 
 def osds_down(cluster: Cluster) -> int:
     """How many OSDs are down, as Ceph knows."""
     status = json.loads(cluster.ask("timeout 60 ceph osd stat -f json") or '{"num_osds": 0, "num_up_osds": 0}')
     return int(status["num_osds"]) - int(status["num_up_osds"])
+
+
+def clocks_apart(cluster: Cluster) -> list[str]:
+    """The monitors whose clocks are too far from the leader's, as Ceph knows. A lab reaches no time server."""
+    status = json.loads(cluster.ask("timeout 60 ceph time-sync-status -f json") or "{}")
+    skews = {name: entry["skew"] for name, entry in status.get("time_skew_status", {}).items()}
+    unknown = [f"{name}: no clock" for name in cluster.nodes if name not in skews]
+    return unknown + [f"{name}: {skew:.3f} s" for name, skew in skews.items() if abs(skew) > CLOCK_DRIFT]
 
 
 def boots(cluster: Cluster) -> list[str]:
@@ -87,4 +97,5 @@ def test_all_is_back_by_itself_when_all_nodes_restart(cluster: Cluster, capsys: 
         print(
             f"\nall nodes restarted after {booted - start:.0f} s, all is whole after {time.monotonic() - start:.0f} s"
         )
+    wait(lambda: clocks_apart(cluster), CLOCK_SECONDS)
     assert [problem for guest in cluster.guests for problem in cluster.lost(guest)] == []
