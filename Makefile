@@ -100,6 +100,8 @@ bench: $(patsubst benchmarks/%.py,bench-%,$(filter-out benchmarks/_% $(APART:%=b
 bench-failover: ## nodes killed and cut off, again and again, and the same with the defaults of Pacemaker; takes hours
 
 bench-placement: export INVENTORY = molecule/passthrough_smoke/hosts
+bench-placement: export ANSIBLE_TIMEOUT = 90
+bench-placement: export ANSIBLE_SSH_ARGS = -o ControlMaster=auto -o ControlPersist=10m -o ServerAliveInterval=60
 bench-placement: ## OSDs in storage VMs and on the nodes, on a lab of the scenario passthrough_smoke; takes half an hour
 
 bench-%: venv
