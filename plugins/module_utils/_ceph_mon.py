@@ -94,7 +94,7 @@ class CephMon(Resource):
         path = STORES / f"ceph-{name}" / "keyring"
         options = {"conf": str(CONF), "client": "mon.", "keyring": str(path), "timeout": self.params["timeout"]}
         monmap = None
-        if (node.mon_status(name) or {}).get("quorum"):
+        if (node.mon_status_voted(name) or {}).get("quorum"):
             with Cluster(options) as cluster:
                 monmap = base64.b64encode(cluster.output({"prefix": "mon getmap"})).decode()
         return {"key": daemon.secret_in(path), "monmap": monmap}

@@ -24,6 +24,10 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import Object,
 ROOT = Path("/")
 HEADER = "# Written by cairn.hci"
 LOCK = "/run/lock/cairn.ceph"
+# What a monitor is while it votes, and without quorum; and the seconds after which it is the latter. Those who don't
+# answer are waited for during mon_election_timeout, 5 s by default.
+VOTING = ("probing", "electing")
+VOTE = 10
 
 
 def parse_conf(text: str) -> Object:
@@ -63,6 +67,14 @@ def mon_status(name: str, root: Path = ROOT) -> Object | None:
     """What the monitor of this node says of itself; None when it does not run."""
     status: Object | None = ask(root / f"run/ceph/ceph-mon.{name}.asok", {"prefix": "mon_status"})
     return status if status and "monmap" in status else None
+
+
+def mon_status_voted(name: str, root: Path = ROOT) -> Object | None:
+    """What the monitor says when no vote is under way; they vote whenever one of them comes, goes or falls silent."""
+    until = time.monotonic() + VOTE
+    while (status := mon_status(name, root)) and status["state"] in VOTING and time.monotonic() < until:
+        time.sleep(0.2)
+    return status
 
 
 def mon_store(root: Path = ROOT) -> str | None:
@@ -124,7 +136,7 @@ def report(root: Path = ROOT) -> Object:
     except OSError:
         conf = parse_conf("")
     name = mon_store(root)
-    status = mon_status(name, root) if name else None
+    status = mon_status_voted(name, root) if name else None
     monmap = status["monmap"] if status else {}
     return conf | {
         "mon_store": name,

@@ -85,19 +85,21 @@ def test_ceph_conf(conf: str, fsid: str | None, monitors: list[str], ours: bool)
     assert _ceph_node.parse_conf(conf) == {"fsid": fsid, "monitors": monitors, "ours": ours}
 
 
-def serve(path: Path, answer: Any) -> None:
-    """A daemon's admin socket that answers one question."""
+def serve(path: Path, *answers: Any) -> None:
+    """A daemon's admin socket that answers once with each, then is gone."""
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(path))
     server.listen()
 
-    def once() -> None:
-        with server, server.accept()[0] as connection:
-            connection.recv(4096)
-            data = json.dumps(answer).encode()
-            connection.sendall(struct.pack(">I", len(data)) + data)
+    def in_turn() -> None:
+        with server:
+            for answer in answers:
+                with server.accept()[0] as connection:
+                    connection.recv(4096)
+                    data = json.dumps(answer).encode()
+                    connection.sendall(struct.pack(">I", len(data)) + data)
 
-    threading.Thread(target=once, daemon=True).start()
+    threading.Thread(target=in_turn, daemon=True).start()
 
 
 def test_a_bare_node_reports_nothing(tmp_path: Path) -> None:
@@ -106,14 +108,30 @@ def test_a_bare_node_reports_nothing(tmp_path: Path) -> None:
     assert not any(found.values())
 
 
-def test_a_monitor_is_asked_without_key_or_quorum(tmp_path: Path) -> None:
-    (tmp_path / "var/lib/ceph/mon/ceph-node1/store.db").mkdir(parents=True)
-    (tmp_path / "run/ceph").mkdir(parents=True)
-    status = {"state": "probing", "monmap": {"fsid": FSID, "mons": [{"name": "node1"}, {"name": "node2"}]}}
-    serve(tmp_path / "run/ceph/ceph-mon.node1.asok", status)
+def monitor(root: Path, *states: str) -> None:
+    """A monitor that is in these states, one at each question."""
+    (root / "var/lib/ceph/mon/ceph-node1/store.db").mkdir(parents=True)
+    (root / "run/ceph").mkdir(parents=True)
+    monmap = {"fsid": FSID, "mons": [{"name": "node1"}, {"name": "node2"}]}
+    serve(root / "run/ceph/ceph-mon.node1.asok", *({"state": state, "monmap": monmap} for state in states))
+
+
+def test_a_monitor_is_asked_without_key_or_quorum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_ceph_node, "VOTE", 0)
+    monitor(tmp_path, "probing")
     found = _ceph_node.report(tmp_path)
     assert (found["mon_store"], found["mon_running"], found["mon_fsid"]) == ("node1", True, FSID)
     assert (found["mon_state"], found["mon_names"]) == ("probing", ["node1", "node2"])
+
+
+def test_a_vote_of_the_monitors_is_waited_for(tmp_path: Path) -> None:
+    monitor(tmp_path, "probing", "electing", "peon")
+    assert _ceph_node.report(tmp_path)["mon_state"] == "peon"
+
+
+def test_a_monitor_may_stop_during_a_vote(tmp_path: Path) -> None:
+    monitor(tmp_path, "electing")
+    assert not _ceph_node.report(tmp_path)["mon_running"]
 
 
 def test_a_store_in_the_making_is_none(tmp_path: Path) -> None:
