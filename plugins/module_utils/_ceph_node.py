@@ -24,8 +24,8 @@ from ansible_collections.cairn.hci.plugins.module_utils._resource import Object,
 ROOT = Path("/")
 HEADER = "# Written by cairn.hci"
 LOCK = "/run/lock/cairn.ceph"
-# What a monitor is while it votes, and without quorum; and the seconds after which it is the latter. Those who don't
-# answer are waited for during mon_election_timeout, 5 s by default.
+# What a monitor is while it votes, and also without quorum, which is told apart by time: they wait for those who don't
+# answer during mon_election_timeout, by default 5 s.
 VOTING = ("probing", "electing")
 VOTE = 10
 
@@ -69,10 +69,15 @@ def mon_status(name: str, root: Path = ROOT) -> Object | None:
     return status if status and "monmap" in status else None
 
 
+def votes(status: Object) -> bool:
+    """Whether a monitor may be voting. One whose map is still that of its making waits for the others to be made."""
+    return status["state"] in VOTING and status["monmap"]["epoch"] > 0
+
+
 def mon_status_voted(name: str, root: Path = ROOT) -> Object | None:
     """What the monitor says when no vote is under way; they vote whenever one of them comes, goes or falls silent."""
     until = time.monotonic() + VOTE
-    while (status := mon_status(name, root)) and status["state"] in VOTING and time.monotonic() < until:
+    while (status := mon_status(name, root)) and votes(status) and time.monotonic() < until:
         time.sleep(0.2)
     return status
 

@@ -14,6 +14,7 @@ author: The cairn.hci authors (@cairn-hci)
 description:
   - Tells in one call what the roles need to know of a server, before anything is installed on it.
   - Needs nothing but Python and what every Debian server has.
+  - Where Ceph's monitors just vote, it waits for the result, at most 10 seconds.
   - An action plugin of the same name runs it and measures the difference of the clocks over the open connection.
 extends_documentation_fragment: cairn.hci._attributes.info
 options:

@@ -108,20 +108,25 @@ def test_a_bare_node_reports_nothing(tmp_path: Path) -> None:
     assert not any(found.values())
 
 
-def monitor(root: Path, *states: str) -> None:
+def monitor(root: Path, *states: str, epoch: int = 1) -> None:
     """A monitor that is in these states, one at each question."""
     (root / "var/lib/ceph/mon/ceph-node1/store.db").mkdir(parents=True)
     (root / "run/ceph").mkdir(parents=True)
-    monmap = {"fsid": FSID, "mons": [{"name": "node1"}, {"name": "node2"}]}
+    monmap = {"epoch": epoch, "fsid": FSID, "mons": [{"name": "node1"}, {"name": "node2"}]}
     serve(root / "run/ceph/ceph-mon.node1.asok", *({"state": state, "monmap": monmap} for state in states))
 
 
-def test_a_monitor_is_asked_without_key_or_quorum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_ceph_node, "VOTE", 0)
-    monitor(tmp_path, "probing")
+def test_a_monitor_is_asked_without_key_or_quorum(tmp_path: Path) -> None:
+    monitor(tmp_path, "probing", epoch=0)
     found = _ceph_node.report(tmp_path)
     assert (found["mon_store"], found["mon_running"], found["mon_fsid"]) == ("node1", True, FSID)
     assert (found["mon_state"], found["mon_names"]) == ("probing", ["node1", "node2"])
+
+
+def test_a_vote_without_end_is_no_quorum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_ceph_node, "VOTE", 0)
+    monitor(tmp_path, "probing")
+    assert _ceph_node.report(tmp_path)["mon_state"] == "probing"
 
 
 def test_a_vote_of_the_monitors_is_waited_for(tmp_path: Path) -> None:
